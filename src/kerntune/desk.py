@@ -1,0 +1,131 @@
+"""The desk of a study: carries out comparisons one by one, numbers them, replays the past, keeps the clock.
+
+A study is a deterministic function of its trials. So resuming one is running it again with a desk that
+answers the first comparisons from the store: when the recorded trial is of the same comparison it is handed
+back, and nothing is measured. Every stage compares through `Desk.trial` and differs only in its rule.
+"""
+
+import time
+from collections.abc import Callable, Generator, Sequence
+
+from kerntune.errors import HandError, KerntuneBug, KerntuneError, MetricError, RunFailed
+from kerntune.interfaces import Rig
+from kerntune.judge import Rule, Ruling
+from kerntune.model.measurement import Measurement, Pair
+from kerntune.model.trial import Comparison, Event, Failure, FailureKind, PairDone, Trial, TrialDone
+
+
+def failure_of(error: KerntuneError) -> Failure:
+    """Returns why a trial has no value. Never a number."""
+    match error:
+        case RunFailed():
+            return Failure(FailureKind(error.kind), str(error), error.tail)
+        case MetricError():
+            return Failure(FailureKind.METRIC, str(error), error.tail)
+        case HandError(kind="interference"):
+            return Failure(FailureKind.INTERFERENCE, str(error))
+        case HandError():
+            return Failure(FailureKind.REFUSED, str(error))
+        case _:
+            return Failure(FailureKind.TARGET, str(error))
+
+
+class Desk:
+    """Carries out the comparisons of one study on a rig.
+
+    `past` are the trials already stored, in their order. `time_s` is the wall-clock budget; the clock goes on
+    from where the past ended.
+    """
+
+    def __init__(
+        self,
+        rig: Rig,
+        *,
+        past: Sequence[Trial] = (),
+        time_s: float = float("inf"),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.trials: list[Trial] = []
+        self._rig = rig
+        self._past = list(past)
+        self._time_s = time_s
+        self._clock = clock
+        self._offset_s = 0.0
+        self._began = clock()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Returns the study's clock: while the past is replayed, the time at which it happened."""
+        if self._past and self.trials:
+            return self.trials[-1].elapsed_s
+        return self._offset_s + self._clock() - self._began
+
+    @property
+    def left_s(self) -> float:
+        """Returns the seconds left of the budget, negative when it is overspent."""
+        return self._time_s - self.elapsed_s
+
+    @property
+    def failures_in_a_row(self) -> int:
+        """Returns how many trials failed since the last one that did not."""
+        count = 0
+        for trial in reversed(self.trials):
+            if trial.failure is None:
+                break
+            count += 1
+        return count
+
+    @property
+    def benchmark_s(self) -> float:
+        """Returns the seconds spent inside the workload so far."""
+        return sum(trial.measurement.benchmark_s for trial in self.trials)
+
+    def trial(self, comparison: Comparison, rule: Rule, *, warmups: int = 0) -> Generator[Event, None, Trial]:
+        """Compares until the rule is satisfied; yields each pair and the trial, returns the trial."""
+        trial = self._recorded(comparison)
+        if trial is None:
+            trial = yield from self._measured(comparison, rule, warmups)
+            self.trials.append(trial)
+            yield TrialDone(trial)
+        else:
+            self.trials.append(trial)
+            self._resume_clock(trial)
+            yield TrialDone(trial, replayed=True)
+        return trial
+
+    def _recorded(self, comparison: Comparison) -> Trial | None:
+        if not self._past:
+            return None
+        trial = self._past.pop(0)
+        if trial.comparison != comparison:
+            msg = f"trial {trial.number} of the stored study does not fit: {comparison.origin} was expected"
+            raise KerntuneBug(msg, hint="the study was made by another version; start it anew with its plan")
+        return trial
+
+    def _resume_clock(self, trial: Trial) -> None:
+        self._offset_s = trial.elapsed_s
+        self._began = self._clock()
+
+    def _measured(self, comparison: Comparison, rule: Rule, warmups: int) -> Generator[Event, None, Trial]:
+        number = len(self.trials) + 1
+        pairs: list[Pair] = []
+        ruling = Ruling(rule(()).verdict, finished=False)
+        failure = None
+        warm = ()
+        try:
+            warm = tuple(self._rig.sample(comparison.reference) for _ in range(warmups))
+            while not ruling.finished and (not pairs or self.left_s > 0):
+                pair = self._rig.pair(
+                    comparison.candidate,
+                    comparison.reference,
+                    reference_first=(number + len(pairs)) % 2 == 0,
+                )
+                pairs.append(pair)
+                ruling = rule(pairs)
+                yield PairDone(number, comparison, pair, ruling.verdict)
+        except KerntuneError as error:
+            failure = failure_of(error)
+        verdict = None if failure else ruling.verdict
+        return Trial(
+            number, comparison, Measurement(tuple(pairs), warm), verdict, failure, elapsed_s=self.elapsed_s
+        )

@@ -1,0 +1,1 @@
+"""The nouns that flow through kerntune: frozen values, standard library only."""
