@@ -97,6 +97,8 @@ class Knob:
     (`net.ipv4.tcp_wmem:max`). `path` may hold `{device}`. `members` names the vector's elements in the file's
     order, `member` is this knob's index among them. `acts_on` says what a new value reaches (`now`,
     `new sockets`, `new listeners` …). `source` names the page of the kernel's documentation.
+    `choices_from` names read-only knobs whose words bound the choice on a target. A `read_only` knob is read
+    for the sake of others and never written.
     """
 
     name: str
@@ -121,6 +123,8 @@ class Knob:
     workloads: tuple[str, ...] = ()
     needs: str = ""
     may_block: bool = False
+    choices_from: tuple[str, ...] = ()
+    read_only: bool = False
 
     @property
     def file(self) -> str:
@@ -151,6 +155,7 @@ class AbsenceReason(StrEnum):
     NAMESPACE = "namespace"  # exists in the initial namespace only, or is read-only in this one
     HARDWARE = "hardware"  # no such device
     PERMISSION = "permission"  # exists, but may not be written by us
+    INERT = "inert"  # exists, but has nothing to turn: one value left, or what it needs is off
     UNKNOWN = "unknown"
 
 
