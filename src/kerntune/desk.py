@@ -5,6 +5,7 @@ answers the first comparisons from the store: when the recorded trial is of the 
 back, and nothing is measured. Every stage compares through `Desk.trial` and differs only in its rule.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Generator, Sequence
 
@@ -30,11 +31,22 @@ def failure_of(error: KerntuneError) -> Failure:
             return Failure(FailureKind.TARGET, str(error))
 
 
+def is_reference_first(seed: int | None, trial: int, pair: int) -> bool:
+    """Draws which run of a pair goes first: a coin that can be thrown again, or strict turns without a seed.
+
+    Source: randomisation makes "no effect" mean exactly that a gain's sign is a coin's (Fisher 1935).
+    """
+    if seed is None:
+        return (trial + pair) % 2 == 0
+    return hashlib.blake2b(f"{seed}/{trial}/{pair}".encode(), digest_size=1).digest()[0] % 2 == 0
+
+
 class Desk:
     """Carries out the comparisons of one study on a rig.
 
     `past` are the trials already stored, in their order. `time_s` is the wall-clock budget; the clock goes on
-    from where the past ended.
+    from where the past ended. `seed` draws which run of each pair goes first; without one they take turns,
+    which a disturbance that returns every four runs can pass off as an effect.
     """
 
     def __init__(
@@ -44,26 +56,34 @@ class Desk:
         past: Sequence[Trial] = (),
         time_s: float = float("inf"),
         clock: Callable[[], float] = time.monotonic,
+        seed: int | None = None,
     ) -> None:
         self.trials: list[Trial] = []
         self._rig = rig
         self._past = list(past)
         self._time_s = time_s
         self._clock = clock
+        self._seed = seed
         self._offset_s = 0.0
         self._began = clock()
 
     @property
     def elapsed_s(self) -> float:
-        """Returns the study's clock: while the past is replayed, the time at which it happened."""
-        if self._past and self.trials:
-            return self.trials[-1].elapsed_s
-        return self._offset_s + self._clock() - self._began
+        """Returns the study's clock as the last trial ended.
+
+        It stands still between trials, so that a resumed study decides as the first one did.
+        """
+        return self.trials[-1].elapsed_s if self.trials else 0.0
 
     @property
     def left_s(self) -> float:
-        """Returns the seconds left of the budget, negative when it is overspent."""
+        """Returns the seconds that were left of the budget as the last trial ended; negative: overspent."""
         return self._time_s - self.elapsed_s
+
+    @property
+    def now_s(self) -> float:
+        """Returns the study's clock now; it goes on from where the past ended."""
+        return self._offset_s + self._clock() - self._began
 
     @property
     def failures_in_a_row(self) -> int:
@@ -114,11 +134,11 @@ class Desk:
         warm = ()
         try:
             warm = tuple(self._rig.sample(comparison.reference) for _ in range(warmups))
-            while not ruling.finished and (not pairs or self.left_s > 0):
+            while not ruling.finished and (not pairs or self.now_s < self._time_s):
                 pair = self._rig.pair(
                     comparison.candidate,
                     comparison.reference,
-                    reference_first=(number + len(pairs)) % 2 == 0,
+                    reference_first=is_reference_first(self._seed, number, len(pairs)),
                 )
                 pairs.append(pair)
                 ruling = rule(pairs)
@@ -127,5 +147,5 @@ class Desk:
             failure = failure_of(error)
         verdict = None if failure else ruling.verdict
         return Trial(
-            number, comparison, Measurement(tuple(pairs), warm), verdict, failure, elapsed_s=self.elapsed_s
+            number, comparison, Measurement(tuple(pairs), warm), verdict, failure, elapsed_s=self.now_s
         )

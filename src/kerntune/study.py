@@ -81,11 +81,12 @@ def stages(
     if findings.ending is Ending.FAILURES or best is None:
         return
     candidate = best.comparison.candidate
-    findings.confirmed = yield from confirm(
-        desk, brief.objective, candidate, brief.space.default, findings.noise
-    )
-    if is_better(findings.confirmed):
-        ...
+    findings.confirmed = yield from confirm(desk, brief.objective, candidate, brief.space.default)
+    if not is_better(findings.confirmed):
+        return
+    reduced = yield from minimize(desk, brief.objective, brief.space, candidate, findings.confirmed)
+    findings.reduced = reduced.trial
+    findings.notes.extend(reduced.notes)
 
 
 def audit(desk: Desk, brief: Brief) -> Generator[Event, None, Noise | None]:
@@ -118,7 +119,7 @@ def conclude(desk: Desk, brief: Brief, findings: Findings) -> Result:
         trials=len(desk.trials),
         failures=sum(trial.failure is not None for trial in desk.trials),
         benchmark_s=desk.benchmark_s,
-        wall_s=desk.elapsed_s,
+        wall_s=desk.now_s,
         notes=tuple(findings.notes),
     )
 
