@@ -1,4 +1,4 @@
-"""Judges pairs of neighbouring runs: noise, gains with intervals, and rules that say when to stop."""
+"""What a rule says after each pair: how the comparison looks, and whether to go on."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,0 +1,1 @@
+"""Conformance suites and simulations that outsiders can run too."""
