@@ -1,0 +1,1 @@
+"""Planners: turn the user's sentence into a plan."""
