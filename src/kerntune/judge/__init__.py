@@ -3,11 +3,11 @@
 Everything here is pure: pairs in, values out. No clocks, no random numbers, no files.
 """
 
-from kerntune.judge.evidence import CONFIDENCE, FEWEST_PAIRS, evidence, interval
 from kerntune.judge.gains import log_gains, middle, spread, unusable
 from kerntune.judge.noise import noise_of, pair_scale, standard_effect
 from kerntune.judge.rules import MOST_PAIRS, audit, confirmation, dropping, racing
 from kerntune.judge.ruling import Rule, Ruling
+from kerntune.judge.symmetry import CONFIDENCE, FEWEST_PAIRS, evidence, interval
 
 __all__ = [
     "CONFIDENCE",

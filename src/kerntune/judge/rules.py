@@ -7,10 +7,10 @@ confidence they state, not corrected for having been looked at.
 import math
 from collections.abc import Callable, Sequence
 
-from kerntune.judge.evidence import CONFIDENCE, FEWEST_PAIRS, interval
 from kerntune.judge.gains import log_gains, middle, spread, unusable
 from kerntune.judge.noise import pair_scale
 from kerntune.judge.ruling import Rule, Ruling
+from kerntune.judge.symmetry import CONFIDENCE, FEWEST_PAIRS, interval
 from kerntune.model.measurement import Pair
 from kerntune.model.plan import Objective
 from kerntune.model.verdict import Noise, Outcome, Verdict
