@@ -1,0 +1,169 @@
+"""Loads the catalogue from its TOML files and answers questions about names. Never reads a live kernel."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from kerntune.catalog import entry
+from kerntune.catalog.danger import Danger, OneWay, Vanished, find_danger, find_named, fits, plain_name
+from kerntune.errors import Fault, KerntuneBug
+from kerntune.model.knob import Constraint, Knob
+
+HOME = Path(__file__).parent
+DEVICE = "{device}"
+PSEUDO_DEVICES = ("all", "default")
+LONGEST_DEVICE = 15  # IFNAMSIZ of <linux/if.h> holds 16 with the final zero
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything kerntune knows about knobs.
+
+    `knobs` may be tuned; `references` are only read, for the sake of others. Both are keyed by name, in the
+    files' order, with per-device knobs under their template.
+    """
+
+    knobs: Mapping[str, Knob]
+    references: Mapping[str, Knob]
+    constraints: tuple[Constraint, ...] = ()
+    dangers: tuple[Danger, ...] = ()
+    one_way: tuple[OneWay, ...] = ()
+    vanished: tuple[Vanished, ...] = ()
+
+    def find(self, name: str) -> Knob | None:
+        """Returns the knob or reference of a name; a per-device name comes back with its device filled in."""
+        known = self.knobs.get(name) or self.references.get(name)
+        if known is not None:
+            return known
+        for template in self.knobs.values():
+            device = device_in(template, name)
+            if device is not None:
+                return at_device(template, device)
+        return None
+
+    def siblings(self, knob: Knob) -> tuple[Knob, ...]:
+        """Returns all members of the knob's file in the file's order; of a scalar, the knob alone."""
+        found = (self.find(f"{knob.file}:{member}") for member in knob.members)
+        return tuple(sibling for sibling in found if sibling is not None) or (knob,)
+
+    def danger(self, name_or_path: str) -> Danger | None:
+        """Returns why a name or path is never written, or None. Patterns and vector members are matched."""
+        return find_danger((danger for danger in self.dangers if danger.policy == "never"), name_or_path)
+
+    def guard(self, name_or_path: str) -> Danger | None:
+        """Returns why a name or path is written within narrow limits only, or None."""
+        return find_danger((danger for danger in self.dangers if danger.policy == "guarded"), name_or_path)
+
+    def gone(self, name: str) -> Vanished | None:
+        """Returns when a knob left the kernel and what stands in its place, or None."""
+        return find_named(self.vanished, name)
+
+    def search(self, text: str) -> list[Knob]:
+        """Returns the knobs that hold every word of the text, those with a word in their name first."""
+        words = text.lower().split()
+        hits = [knob for knob in self.knobs.values() if all(word in _prose(knob) for word in words)]
+        return sorted(hits, key=lambda knob: not any(word in knob.name.lower() for word in words))
+
+
+def device_in(template: Knob, name: str) -> str | None:
+    """Returns the device that makes the template's name into this one; None if it does not fit.
+
+    `all` and `default` are not devices: their values reach every device, or those made later.
+    """
+    before, marker, after = template.name.partition(DEVICE)
+    fits = marker and name.startswith(before) and name.endswith(after) and len(name) > len(before + after)
+    device = name[len(before) : len(name) - len(after)] if fits else ""
+    return device if is_device(device) else None
+
+
+def is_device(name: str) -> bool:
+    """Returns whether the kernel would take this as the name of a network device (dev_valid_name)."""
+    if not 0 < len(name.encode()) <= LONGEST_DEVICE or name in (".", "..", *PSEUDO_DEVICES):
+        return False
+    return not any(char in "/:{}" or char.isspace() or not char.isprintable() for char in name)
+
+
+def at_device(template: Knob, device: str) -> Knob:
+    """Returns a per-device knob for one device."""
+    name, path = template.name.replace(DEVICE, device), template.path.replace(DEVICE, device)
+    return replace(template, name=name, path=path)
+
+
+def _prose(knob: Knob) -> str:
+    return " ".join((knob.name, knob.meaning, knob.subsystem, knob.unit, *knob.workloads)).lower()
+
+
+def load(home: Path = HOME) -> Catalog:
+    """Returns the catalogue of a folder: knobs/*.toml, constraints.toml, dangers.toml, vanished.toml.
+
+    Raises:
+        KerntuneBug: the files contradict the catalogue's rules; every fault is named.
+    """
+    faults: list[Fault] = []
+    tunable: dict[str, Knob] = {}
+    references: dict[str, Knob] = {}
+    for path in sorted((home / "knobs").glob("*.toml")):
+        for knob in entry.knobs_of(path.name, _document(path, faults), faults):
+            if knob.name in tunable or knob.name in references:
+                faults.append(Fault(f"{path.name}: {knob.name}.name", knob.name, "is in the catalogue twice"))
+            (references if knob.read_only else tunable)[knob.name] = knob
+    catalog = _with_rules(home, tunable, references, faults)
+    faults.extend(_contradictions(catalog))
+    if faults:
+        listed = "\n".join(f"  {fault}" for fault in faults)
+        msg = f"the catalogue in {home} has {len(faults)} fault{'s' * (len(faults) != 1)}\n{listed}"
+        raise KerntuneBug(msg, hint="correct the files named, or install kerntune anew")
+    return catalog
+
+
+def _with_rules(
+    home: Path, tunable: Mapping[str, Knob], references: Mapping[str, Knob], faults: list[Fault]
+) -> Catalog:
+    constraints = _document(home / "constraints.toml", faults)
+    dangers = _document(home / "dangers.toml", faults)
+    vanished = _document(home / "vanished.toml", faults)
+    return Catalog(
+        knobs=MappingProxyType(tunable),
+        references=MappingProxyType(references),
+        constraints=tuple(entry.constraints_of("constraints.toml", constraints, faults)),
+        dangers=tuple(entry.dangers_of("dangers.toml", dangers, faults)),
+        one_way=tuple(entry.one_ways_of("dangers.toml", dangers, faults)),
+        vanished=tuple(entry.vanished_of("vanished.toml", vanished, faults)),
+    )
+
+
+def _document(path: Path, faults: list[Fault]) -> Mapping[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        faults.append(Fault(path.name, str(path), f"cannot be read: {error}"))
+        return {}
+
+
+def _contradictions(catalog: Catalog) -> Iterator[Fault]:
+    known = catalog.knobs.keys() | catalog.references.keys()
+    for number, constraint in enumerate(catalog.constraints):
+        for name in constraint.knobs:
+            if name not in known:
+                yield Fault(f"constraints.toml: constraint[{number}].knobs", name, "is not in the catalogue")
+    plain = {plain_name(name): knob.path for name, knob in catalog.knobs.items()}
+    for danger in catalog.dangers:
+        if danger.policy == "never":
+            yield from _tuned_dangers(danger, plain)
+    for knob in catalog.knobs.values():
+        for name in knob.choices_from:
+            if name not in catalog.references:
+                yield Fault(f"knobs: {knob.name}.choices_from", name, "is not a reference of the catalogue")
+        if knob.scope == "device" and DEVICE not in knob.path:
+            yield Fault(f"knobs: {knob.name}.path", knob.path, f"has no {DEVICE}")
+
+
+def _tuned_dangers(danger: Danger, paths: Mapping[str, str]) -> Iterator[Fault]:
+    if "*" in danger.name + danger.path:
+        names = {name for name, path in paths.items() if fits(name, danger.name) or fits(path, danger.path)}
+    else:
+        names = paths.keys() & {danger.name}
+    for name in sorted(names):
+        yield Fault(f"knobs: {name}", name, f"is never written: {danger.reason}")
