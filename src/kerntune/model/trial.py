@@ -67,6 +67,14 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """A stored run to go on with: its name and the trials that ended, in their order."""
+
+    run_id: str
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PairDone:
     """Event: one more pair of a running trial was measured; `verdict` is how it looks so far."""
 

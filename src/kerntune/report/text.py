@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterator
 
+from kerntune.catalog import Catalog
 from kerntune.model.knob import Config
 from kerntune.model.plan import Plan
-from kerntune.model.space import Space
-from kerntune.model.trial import Ending, Event, Note, PairDone, Result, Stage, Trial, TrialDone
+from kerntune.model.trial import Event, Note, PairDone, Result, Stage, Trial, TrialDone
 from kerntune.model.verdict import Noise, Outcome, Verdict
 
 
@@ -59,29 +59,33 @@ def noise_line(noise: Noise) -> str:
     )
 
 
-def event_line(event: Event, space: Space) -> str | None:
+def event_line(event: Event) -> str | None:
     """Returns an event as one line, None for those that only move the progress display."""
     match event:
         case TrialDone(trial, replayed):
-            return _trial_line(trial, space) + (" (from the store)" if replayed else "")
+            return trial_line(trial) + (" (from the store)" if replayed else "")
         case Note(text):
             return f"note      {text}"
         case PairDone() | Result():
             return None
 
 
-def _trial_line(trial: Trial, space: Space) -> str:
+def trial_line(trial: Trial) -> str:
+    """Returns a trial as one line: whose idea it was, the gain, n, and what differed."""
     comparison = trial.comparison
-    head = f"{comparison.stage:<9} #{trial.number:<3} {comparison.origin:<24}"
+    head = f"{comparison.stage:<9} #{trial.number:<3} {comparison.origin:<22}"
     if trial.failure is not None:
         return f"{head} failed ({trial.failure.kind}): {trial.failure.reason}"
     assert trial.verdict is not None
-    pairs = len(trial.measurement.pairs)
     outcome = f" {trial.verdict.outcome}" if comparison.stage is Stage.CONFIRM else ""
-    text = f"{head} {interval(trial.verdict)} n={pairs}{outcome}"
-    if comparison.stage is Stage.AUDIT:
-        return text
-    return f"{text}  {settings(space.changed(comparison.candidate))}"
+    line = f"{head} {interval(trial.verdict)} n={len(trial.measurement.pairs)}{outcome}"
+    changed = difference(comparison.candidate, comparison.reference)
+    return f"{line}  {settings(changed)}" if changed else line
+
+
+def difference(config: Config, reference: Config) -> Config:
+    """Returns the part of a config that differs from a reference."""
+    return {name: value for name, value in config.items() if reference.get(name) != value}
 
 
 SENTENCES = {
@@ -108,18 +112,17 @@ def verdict_sentence(result: Result, plan: Plan, unit: str = "") -> str:
     return f"{sentence} {verdict.reason[0].upper()}{verdict.reason[1:]}."
 
 
-def summary_lines(result: Result, plan: Plan, space: Space, *, unit: str = "") -> Iterator[str]:
+def summary_lines(result: Result, plan: Plan, present: Config, unit: str = "") -> Iterator[str]:
     """Yields the closing summary: the answer, the knobs that matter, what it rests on."""
     yield verdict_sentence(result, plan, unit)
-    present = space.default
     for name, value in result.minimal_config.items():
         yield f"  {name}: {present.get(name)} → {value}"
     left = len(result.best_config) - len(result.minimal_config)
     if result.minimal_config and left > 0:
-        knobs = "knob" if left == 1 else "knobs"
-        yield f"  {left} more {knobs} of the best config made no measurable difference"
+        yield f"  {left} more of the best config's knobs made no measurable difference"
     if result.noise is not None:
-        yield noise_line(result.noise)
+        noise = noise_line(result.noise)
+        yield noise[0].upper() + noise[1:]
     yield (
         f"{result.trials} trials, {result.failures} failed; {result.wall_s:.0f} s, "
         f"{result.benchmark_s:.0f} s of them inside the workload; ended: {result.ending}"
@@ -127,20 +130,20 @@ def summary_lines(result: Result, plan: Plan, space: Space, *, unit: str = "") -
     yield from result.notes
 
 
-def sysctl_lines(config: Config, space: Space) -> Iterator[str]:
-    """Yields the lines of a sysctl.d file that would set a config; vectors are written whole."""
-    values: dict[str, list[str]] = {}
-    known = {**dict(space.neighbours), **space.default, **config}
-    for dimension in space:
-        knob = dimension.knob
-        if knob.name not in config or knob.file in values:
+def sysctl_lines(config: Config, present: Config, catalog: Catalog) -> Iterator[str]:
+    """Yields the lines of a sysctl.d file that sets a config; vectors are written whole.
+
+    Args:
+        config: Values of the knobs to set.
+        present: The present values, also of the other members of the vectors.
+        catalog: Says which members a file has.
+    """
+    values = {**present, **config}
+    done = set()
+    for name in config:
+        knob = catalog.find(name)
+        if knob is None or knob.file in done:
             continue
-        names = [f"{knob.file}:{member}" for member in knob.members] or [knob.name]
-        values[knob.file] = [str(known[name]) for name in names]
-    for file, words in values.items():
-        yield f"{file} = {' '.join(words)}"
-
-
-def ending_is_clean(result: Result) -> bool:
-    """Says whether the study came to a verdict of its own accord."""
-    return result.ending not in {Ending.FAILURES, Ending.INTERRUPTED}
+        done.add(knob.file)
+        words = [str(values[sibling.name]) for sibling in catalog.siblings(knob)]
+        yield f"{knob.file} = {' '.join(words)}"

@@ -1,0 +1,5 @@
+"""`python -m kerntune` is the command line."""
+
+from kerntune.cli import main
+
+main()

@@ -1,0 +1,99 @@
+"""The doctor: what this machine lets us tune, what is missing, and how to get it. Changes nothing."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from kerntune import host
+from kerntune.app.plugins import plugin
+from kerntune.app.settings import Settings
+from kerntune.catalog import load
+from kerntune.errors import KerntuneError
+from kerntune.hand import recovery
+from kerntune.model.knob import Absence, Reading
+
+ENOUGH_MIB = 64
+"""Free space that a store of many studies and the journals fit into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `fatal`: without it nothing can be tuned here."""
+
+    what: str
+    detail: str
+    good: bool = True
+    remedy: str = ""
+    fatal: bool = False
+
+
+def examined(here: Settings) -> Iterator[Finding]:
+    """Yields what was found, in the order in which it matters."""
+    yield _machine()
+    yield from _sandbox(here)
+    yield _state(here)
+    yield _leftovers(here)
+    yield _gp()
+
+
+def _machine() -> Finding:
+    facts = host.facts()
+    detail = f"Linux {facts.kernel} on {facts.architecture}, {facts.cpus} CPUs ({facts.cpu_model})"
+    return Finding("machine", detail)
+
+
+def readings(here: Settings, target: str) -> Mapping[str, Reading]:
+    """Returns every knob's present value on a target, or why it cannot be turned there.
+
+    Raises:
+        TargetError: The target cannot be made on this machine.
+    """
+    catalog = load()
+    with plugin("targets", target)({}, journal_dir=here.journal_dir, catalog=catalog) as opened:
+        found: Mapping[str, Reading] = opened.read(list(catalog.knobs))
+    return found
+
+
+def _sandbox(here: Settings) -> Iterator[Finding]:
+    try:
+        opened = plugin("targets", "netns")({}, journal_dir=here.journal_dir, catalog=load())
+        with opened as target, target.applied({}) as place:
+            link = place.link
+        found = readings(here, "netns")
+    except KerntuneError as error:
+        yield Finding("target netns", str(error), good=False, remedy=error.hint, fatal=True)
+        return
+    how = f"link emulated by {link.emulator}" if link is not None else "direct link"
+    who = "root" if os.geteuid() == 0 else "an ordinary user"
+    yield Finding("target netns", f"works as {who}, {how}")
+    absent = [reading for reading in found.values() if isinstance(reading, Absence)]
+    detail = f"{len(found) - len(absent)} of {len(found)} knobs can be turned on netns"
+    yield Finding("knobs", detail, remedy="kerntune knobs list says why the others cannot" if absent else "")
+
+
+def _state(here: Settings) -> Finding:
+    place = next(path for path in (here.state_dir, *here.state_dir.parents) if path.exists())
+    free_mib = shutil.disk_usage(place).free >> 20
+    if not os.access(place, os.W_OK):
+        remedy = "set XDG_STATE_HOME to a directory of yours"
+        return Finding("state", f"{here.state_dir} is not writable", good=False, remedy=remedy, fatal=True)
+    if free_mib < ENOUGH_MIB:
+        remedy = f"make room on the file system of {place}"
+        return Finding("state", f"{free_mib} MiB free in {here.state_dir}", good=False, remedy=remedy)
+    return Finding("state", f"{here.state_dir}, {free_mib >> 10} GiB free")
+
+
+def _leftovers(here: Settings) -> Finding:
+    entries = recovery.status(here.journal_dir)
+    if not entries:
+        return Finding("applied now", "nothing: every knob is as the machine has it")
+    return Finding("applied now", "; ".join(map(str, entries)), good=False, remedy="kerntune undo")
+
+
+def _gp() -> Finding:
+    if find_spec("torch") is not None and find_spec("scipy") is not None:
+        return Finding("optimizer gp", "torch and scipy are installed")
+    detail = "torch is not installed; auto uses tpe, which needs nothing"
+    return Finding("optimizer gp", detail, remedy='optional: pip install "kerntune[gp]"')

@@ -1,0 +1,86 @@
+"""Plans: made of a sentence with the user's own wishes put in, read from files, printed."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kerntune.app.plugins import plugin, plugins
+from kerntune.catalog import load
+from kerntune.model.plan import Budget, Direction, Objective, Plan, WorkloadChoice
+from kerntune.planfile import Known, dump_plan, load_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """The user's own benchmark: a shell command, the metric to improve, and how its output is read."""
+
+    command: str
+    metric: str
+    reader: str = "lines"
+    direction: Direction = Direction.MAXIMIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user wants otherwise than the planner; None leaves it to the planner."""
+
+    target: str | None = None
+    optimizer: str | None = None
+    seed: int | None = None
+    trials: int | None = None
+    time_s: float | None = None
+    benchmark: Benchmark | None = None
+
+
+def make_plan(goal: str, wishes: Wishes | None = None, *, planner: str = "rules") -> Plan:
+    """Returns the plan a planner makes of a sentence, with the user's wishes put in.
+
+    Raises:
+        UnclearGoal: The sentence fits several plans.
+        InputError: The sentence fits none, or a name is not registered.
+    """
+    wishes = wishes or Wishes()
+    plan: Plan = plugin("planners", planner)(load()).plan(goal)
+    plan = replace(
+        plan,
+        target=wishes.target or plan.target,
+        optimizer=wishes.optimizer or plan.optimizer,
+        seed=plan.seed if wishes.seed is None else wishes.seed,
+        budget=Budget(wishes.trials or plan.budget.trials, wishes.time_s or plan.budget.time_s),
+    )
+    return measured_by(plan, wishes.benchmark) if wishes.benchmark else plan
+
+
+def measured_by(plan: Plan, benchmark: Benchmark) -> Plan:
+    """Returns a plan measured by the user's benchmark; no guards, as its other metrics are unknown."""
+    metric = {"name": benchmark.metric, "direction": str(benchmark.direction)}
+    options = {"command": benchmark.command, "reader": benchmark.reader, "metrics": [metric]}
+    return replace(
+        plan,
+        workload=WorkloadChoice("command", options),
+        objective=Objective(benchmark.metric, benchmark.direction, plan.objective.smallest_gain),
+        guards=(),
+    )
+
+
+def known() -> Known:
+    """Returns the names that plans may use: every registered plug-in's."""
+    return Known(
+        workloads=frozenset(plugins("workloads")),
+        optimizers=frozenset(plugins("optimizers")),
+        targets=frozenset(plugins("targets")),
+    )
+
+
+def plan_text(plan: Plan) -> str:
+    """Returns a plan as the text of a plan file."""
+    return dump_plan(plan)
+
+
+def read_plan(path: Path) -> tuple[Plan, tuple[str, ...]]:
+    """Returns the plan in a file, and notes on what of it cannot be honoured.
+
+    Raises:
+        PlanError: Every fault of the file.
+        InputError: The file cannot be read.
+    """
+    return load_plan(path, load(), known())

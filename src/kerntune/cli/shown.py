@@ -1,0 +1,146 @@
+"""What every command shares: options, how errors are explained, and a study followed to its end."""
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ParamSpec
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kerntune.errors import InputError, KerntuneError, StoreError, TargetError, UnclearGoal, WorkloadError
+from kerntune.model.plan import Direction, Plan
+from kerntune.model.trial import Past, Trial, TrialDone
+
+EXIT_INTERRUPTED = 130
+EXITS: Sequence[tuple[type[KerntuneError], int]] = (
+    (InputError, 2),
+    (TargetError, 3),
+    (WorkloadError, 4),
+    (StoreError, 5),
+)
+
+PIPED_WIDTH = 240
+"""Columns of a table that is piped: wide enough that nothing is wrapped or cut."""
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `tune` and `plan` can be told besides the sentence."""
+
+    target: str | None
+    trials: int | None
+    time_s: float | None
+    optimizer: str | None
+    seed: int | None
+    command: str | None
+    metric: str | None
+    reader: str
+    minimize: bool
+
+    def plan_for(self, goal: str) -> Plan:
+        """Returns the plan for a sentence; on a terminal an unclear one is asked about.
+
+        Raises:
+            InputError: The sentence or an option is wrong.
+        """
+        from kerntune import app
+
+        benchmark = None
+        if self.command is not None and self.metric is not None:
+            direction = Direction.MINIMIZE if self.minimize else Direction.MAXIMIZE
+            benchmark = app.Benchmark(self.command, self.metric, self.reader, direction)
+        elif self.command is not None or self.metric is not None:
+            msg = "--command and --metric go together"
+            raise InputError(msg, hint="which number of the command's output is to get better?")
+        wishes = app.Wishes(self.target, self.optimizer, self.seed, self.trials, self.time_s, benchmark)
+        return app.make_plan(goal, wishes)
+
+
+def exit_status(error: KerntuneError) -> int:
+    """Returns the exit status for an error: the kind of thing the user has to look at."""
+    return next((status for kind, status in EXITS if isinstance(error, kind)), 1)
+
+
+def say(what: object, *, error: bool = False) -> None:
+    """Prints on standard output, or standard error."""
+    console = Console(stderr=error)
+    if isinstance(what, Table):
+        console.print(what, width=console.width if console.is_terminal else PIPED_WIDTH)
+    else:
+        say_lines([str(what)], console)
+
+
+def say_lines(lines: Iterable[str], console: Console, *, style: str = "") -> None:
+    """Prints lines as they are: no markup, no wrapping, whatever they hold."""
+    for line in lines:
+        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def say_json(value: object) -> None:
+    """Prints a value as JSON on standard output."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def explained(command: Callable[P, None]) -> Callable[P, None]:
+    """Wraps a command: an error of ours becomes a few lines on standard error and an exit status."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except KerntuneError as error:
+            explain(error)
+            raise typer.Exit(exit_status(error)) from error
+        except KeyboardInterrupt:
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+    return wrapped
+
+
+def explain(error: KerntuneError) -> None:
+    """Prints an error, its choices or its tail if it has any, and its hint on standard error."""
+    console = Console(stderr=True)
+    say_lines([f"error: {error}"], console, style="red")
+    if isinstance(error, UnclearGoal):
+        say_lines((f"  {workload}: {why}" for workload, why in error.choices), console)
+    if isinstance(error, WorkloadError) and error.tail:
+        say_lines(
+            ["the end of its output:", *(f"  {line}" for line in error.tail.splitlines()[-12:])], console
+        )
+    if error.hint:
+        say_lines([f"hint: {error.hint}"], console)
+
+
+def studied(plan: Plan, *, as_json: bool, past: Past | None = None) -> None:
+    """Carries out a plan, shows it live, prints the result, and exits with its status."""
+    from kerntune import app, catalog
+    from kerntune.cli.screen import screen
+    from kerntune.report import text
+
+    console = Console(stderr=as_json)
+    here = app.settings()
+    last: Trial | None = None
+    with app.tuning(plan, here, past=past) as tuning:
+        say_lines(text.plan_lines(plan, tuning.brief.metric.unit), console)
+        say_lines([f"Run       {tuning.run_id}", ""], console)
+        with screen(console, plan) as view:
+            for event in tuning:
+                view.show(event)
+                last = event.trial if isinstance(event, TrialDone) else last
+    run = app.run_of(here, tuning.run_id)
+    assert run.result is not None
+    say_lines(
+        ["", *text.summary_lines(run.result, plan, run.setup.present or {}, tuning.brief.metric.unit)],
+        console,
+    )
+    say_lines(app.closing_lines(run, catalog.load()), console)
+    if as_json:
+        say_json(app.result_data(run))
+    status = app.exit_status(run.result, last)
+    if status:
+        raise typer.Exit(status)
