@@ -292,7 +292,7 @@ def _predecessors(space: Space, known: AbstractSet[str]) -> dict[str, list[str]]
     return before
 
 
-def _sorted(before: Mapping[str, set[str]]) -> list[str]:
+def _sorted(before: Mapping[str, list[str]]) -> list[str]:
     try:
         return list(TopologicalSorter(before).static_order())
     except CycleError as error:
