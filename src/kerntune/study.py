@@ -71,20 +71,20 @@ def stages(
     desk: Desk, brief: Brief, optimizer: Optimizer, findings: Findings
 ) -> Generator[Event, None, None]:
     """Goes through the four stages; fills `findings` as it goes."""
-    findings.noise = yield from audit(desk, brief)
-    if findings.noise is None:
+    noise = findings.noise = yield from audit(desk, brief)
+    if noise is None:
         findings.ending = Ending.FAILURES
         return
-    yield from search(desk, brief, optimizer, findings.noise, findings.searched)
+    yield from search(desk, brief, optimizer, noise, findings.searched)
     findings.ending = findings.searched.ending
     best = findings.searched.best
     if findings.ending is Ending.FAILURES or best is None:
         return
-    candidate = best.comparison.candidate
-    findings.confirmed = yield from confirm(desk, brief.objective, candidate, brief.space.default)
+    objective, space, candidate = brief.objective, brief.space, best.comparison.candidate
+    findings.confirmed = yield from confirm(desk, objective, candidate, space.default, noise)
     if not is_better(findings.confirmed):
         return
-    reduced = yield from minimize(desk, brief.objective, brief.space, candidate, findings.confirmed)
+    reduced = yield from minimize(desk, objective, space, findings.confirmed, noise)
     findings.reduced = reduced.trial
     findings.notes.extend(reduced.notes)
 
