@@ -82,7 +82,7 @@ def test_a_true_gain_is_found_confirmed_and_reduced_to_its_cause():
     assert int(result.minimal_config["a"]) > 100
     assert result.baseline == pytest.approx(100, rel=0.05)
     assert result.best == pytest.approx(150, rel=0.05)
-    assert [trial.comparison.stage for trial in trials_of(events)][0] is Stage.AUDIT
+    assert next(trial.comparison.stage for trial in trials_of(events)) is Stage.AUDIT
     assert result.trials == len(trials_of(events))
     assert result.noise is not None
 
