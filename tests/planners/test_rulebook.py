@@ -1,0 +1,124 @@
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kerntune.catalog import load
+from kerntune.errors import InputError, PlanError
+from kerntune.planners import rulebook
+from kerntune.planners.rulebook import Rulebook
+from kerntune.planners.rules import Rules
+
+OURS = Path(rulebook.__file__).parent
+DATABASES = """
+summary = "a database under many small transactions"
+example = "a PostgreSQL database with many small transactions"
+rank = 5
+replaces = ["databases"]
+knobs = [
+    { knob = "net.core.somaxconn", reason = "many clients connect at once" },
+    { knob = "net.ipv4.tcp_max_syn_backlog", reason = "many clients connect at once" },
+    { knob = "net.ipv4.tcp_slow_start_after_idle", reason = "pools keep idle connections" },
+]
+hints = [
+    { config = { "net.core.somaxconn" = 8192 }, reason = "a start" },
+    { config = { "net.core.somaxconn" = 65535 }, reason = "another" },
+]
+[vocabulary]
+certain = ["postgresql", "database"]
+[workload]
+name = "pgbench"
+[[objectives]]
+metric = "tps"
+direction = "maximize"
+[budget]
+trials = 10
+time_s = 600.0
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(
+        shutil.copytree(OURS, tmp_path / "rules", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    )
+
+
+def test_a_new_workload_is_one_new_file(folder: Path) -> None:
+    """One TOML file more, and a sentence that got "not yet" gets a plan; nothing else changes."""
+    goal = "optimize this system for a PostgreSQL database"
+    with pytest.raises(InputError, match="registered yet"):
+        Rules(load(), Rulebook.load(folder)).plan(goal)
+
+    (folder / "intents" / "database.toml").write_text(DATABASES)
+    plan = Rules(load(), Rulebook.load(folder)).plan(goal)
+
+    assert plan.workload.name == "pgbench"
+    assert plan.picks[0].source == load().knobs["net.core.somaxconn"].source
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("rank = 5", 'rank = "first"', "rank"),
+        ("trials = 10", "trials = 0", "budget.trials"),
+        ('direction = "maximize"', 'direction = "up"', "objectives.0.direction"),
+        ("rank = 5", "rank = 5\ncolour = 3", "colour"),
+        ('{ "net.core.somaxconn" = 8192 }', '{ "net.core.somaxcon" = 8192 }', "somaxcon"),
+        ("net.ipv4.tcp_max_syn_backlog", "net.core.somaxconn", "named twice"),
+        ('metric = "tps"', 'metric = "tps"\nwhen = ["always"]', "without `when`"),
+    ],
+)
+def test_a_faulty_file_is_refused_by_name(folder: Path, old: str, new: str, field: str) -> None:
+    """The file and the field are named."""
+    (folder / "intents" / "database.toml").write_text(DATABASES.replace(old, new, 1))
+
+    with pytest.raises(PlanError, match=r"database\.toml") as caught:
+        Rulebook.load(folder)
+
+    assert field in str(caught.value)
+
+
+def test_all_faults_of_a_file_are_named_at_once(folder: Path) -> None:
+    """Two wrong fields are two faults, not one after the other."""
+    text = DATABASES.replace("rank = 5", 'rank = "first"').replace("trials = 10", "trials = 0")
+    (folder / "intents" / "database.toml").write_text(text)
+
+    with pytest.raises(PlanError) as caught:
+        Rulebook.load(folder)
+
+    assert {fault.field for fault in caught.value.faults} == {"rank", "budget.trials"}
+
+
+def test_a_file_that_is_not_toml_is_refused_by_name(folder: Path) -> None:
+    """Not a traceback of the parser."""
+    (folder / "intents" / "database.toml").write_text("rank = = 5")
+
+    with pytest.raises(PlanError, match=r"database\.toml"):
+        Rulebook.load(folder)
+
+
+def test_no_phrase_stands_at_two_levels_of_one_intent() -> None:
+    """A phrase that is both likely and possible would count as whichever comes last."""
+    for name, intent in Rulebook.load().intents.items():
+        vocabulary = intent.vocabulary
+        levels = (*vocabulary.certain, *vocabulary.likely, *vocabulary.possible, *vocabulary.against)
+        twice = [phrase for phrase, count in Counter(levels).items() if count > 1]
+
+        assert twice == [], name
+
+
+def test_every_trouble_is_a_phrase_of_its_intent() -> None:
+    """A trouble that is in no level would do nothing."""
+    for name, intent in Rulebook.load().intents.items():
+        strangers = set(intent.vocabulary.troubles) - set(intent.vocabulary.weights())
+
+        assert strangers == set(), name
+
+
+def test_every_example_gets_its_own_plan() -> None:
+    """The sentences that errors offer are understood, each as what it stands for."""
+    planner = Rules(load())
+    for intent in Rulebook.load().intents.values():
+        assert planner.plan(intent.example).workload.name == intent.workload.name
