@@ -1,34 +1,33 @@
-# kerntune: `make demo` shows the main job, `make check` is the whole gate, `make test` only the tests.
+# make demo   the main job, in a sandbox, without any change to this machine
+# make test   the whole gate: style, types, layers, tests, coverage
+# make bench  speed and quality figures of kerntune itself
+
 VENV := .venv
-PYTHON ?= python3
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+INSTALLED := $(VENV)/.installed
+CAREFUL := */model/*,*/judge/*,*/catalog/*,*/hand/*,*/store/*
 
-.PHONY: install demo test check bench clean
+.PHONY: demo test bench clean
 
-install: $(STAMP)
-
-$(STAMP): pyproject.toml install.sh
-	@PYTHON=$(PYTHON) ./install.sh $(VENV)
-	@touch $@
-
-demo: $(STAMP)
+demo: $(INSTALLED)
 	@$(BIN)/kerntune tune "bulk file transfer over a long-distance link" --target netns
 
-test: $(STAMP)
-	@$(BIN)/python -m pytest
+test: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include='$(CAREFUL)' --fail-under=90
 
-check: $(STAMP)
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@$(BIN)/python -m coverage run -m pytest
-	@$(BIN)/python -m coverage combine -q
-	@$(BIN)/python -m coverage report --fail-under=90 --include='*/kerntune/model/*,*/kerntune/judge.py,*/kerntune/catalog/*,*/kerntune/hand/*,*/kerntune/store/*'
+bench: $(INSTALLED)
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
 
-bench: $(STAMP)
-	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+$(INSTALLED): pyproject.toml constraints.txt install.sh
+	@./install.sh $(VENV)
+	@touch $@
 
 clean:
 	rm -rf $(VENV)
