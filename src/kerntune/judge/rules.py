@@ -49,8 +49,8 @@ def racing(objective: Objective, noise: Noise, incumbent: Verdict | None = None,
             reference itself.
         most: Pairs at most.
     """
-    bar = _log(incumbent.low if incumbent else 0.0) + math.log1p(objective.smallest_gain)
-    bar = max(bar, math.log1p(objective.smallest_gain))
+    bar = max(_log(incumbent.low), 0.0) if incumbent else 0.0
+    bar += math.log1p(objective.smallest_gain)
 
     def look(gains: list[float]) -> Ruling:
         low, high = _rule_of_thumb(gains, pair_scale(noise), _Z68)
