@@ -86,10 +86,10 @@ def fits(text: str, pattern: str) -> bool:
 
 def find_danger(dangers: Iterable[Danger], name_or_path: str) -> Danger | None:
     """Returns the first danger whose name or path, patterns included, fits."""
-    wanted = plain_name(name_or_path)
-    if wanted.startswith("/"):
-        return next((danger for danger in dangers if fits(wanted, danger.path)), None)
-    return find_named(dangers, wanted)
+    name, path = plain_name(name_or_path), name_or_path.strip()
+    if name.startswith("/"):
+        path = name
+    return next((danger for danger in dangers if fits(name, danger.name) or fits(path, danger.path)), None)
 
 
 def find_named(entries: Iterable[NamedT], name: str) -> NamedT | None:

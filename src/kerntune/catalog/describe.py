@@ -48,7 +48,6 @@ def _facts(catalog: Catalog, knob: Knob, guard: str) -> Iterator[tuple[str, str]
     yield "name", knob.name
     yield "meaning", knob.meaning
     yield "values", domain_text(knob)
-    yield "unit", knob.unit
     yield "default", default_text(knob)
     yield "scope", knob.scope
     yield "risk", knob.risk
@@ -68,13 +67,13 @@ def _facts(catalog: Catalog, knob: Knob, guard: str) -> Iterator[tuple[str, str]
 
 
 def domain_text(knob: Knob) -> str:
-    """Returns the knob's domain in words, with its scale and direction."""
-    notes = []
+    """Returns the knob's domain in words, with its unit, scale and direction."""
+    notes: list[str] = []
     if isinstance(knob.domain, Range):
         notes += ["log scale"] * knob.domain.log
         notes += ["never below the present value"] * knob.domain.never_below_default
     notes += ["as far as the target offers them"] * bool(knob.choices_from)
-    return "; ".join([str(knob.domain), *notes])
+    return "; ".join([f"{knob.domain} {knob.unit}".strip(), *notes])
 
 
 def default_text(knob: Knob) -> str:
@@ -104,9 +103,8 @@ def _knob_table(knobs: Sequence[Knob]) -> Iterator[str]:
     yield "| knob | meaning | values | default | risk | acts on | since |"
     yield "|---|---|---|---|---|---|---|"
     for knob in knobs:
-        unit = f" {knob.unit}" if knob.unit else ""
         cells = (
-            f"`{knob.name}`", knob.meaning, domain_text(knob) + unit, default_text(knob), knob.risk,
+            f"`{knob.name}`", knob.meaning, domain_text(knob), default_text(knob), knob.risk,
             knob.acts_on, knob.since,
         )  # fmt: skip
         yield f"| {' | '.join(cells)} |"

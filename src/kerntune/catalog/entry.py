@@ -153,13 +153,14 @@ def constraints_of(file: str, document: Mapping[str, object], faults: list[Fault
     for number, fields in enumerate(top.tables("constraint")):
         table = Table(f"{file}: constraint[{number}]", fields, faults)
         table.only(frozenset({"kind", "knobs", "reason", "values"}))
-        kind, knobs = table.word("kind", _ConstraintKind), table.texts("knobs")
+        kind = table.word("kind", _ConstraintKind)
+        knobs, reason, values = table.texts("knobs"), table.text("reason"), table.scalars("values")
         if len(set(knobs)) < 2:
             table.fault("knobs", "must name at least two different knobs")
         if (kind is _ConstraintKind.REQUIRES) != ("values" in table):
             table.fault("values", "is given with kind requires, and only there")
         if kind is not None:
-            yield Constraint(_KINDS[kind], knobs, table.text("reason"), table.scalars("values"))
+            yield Constraint(_KINDS[kind], knobs, reason, values)
 
 
 def dangers_of(file: str, document: Mapping[str, object], faults: list[Fault]) -> Iterator[Danger]:
