@@ -74,15 +74,14 @@ class Surface:
     @property
     def headroom(self) -> float:
         """Returns the log gain of the best config there is."""
-        best = sum(effect.weight for effect in self.effects) + sum(self.together.values())
-        return best - self._height(self.space.default)
+        return self.gain(self.best())
 
     def captured(self, config: Config) -> float:
         """Returns the share of the headroom that a config truly has, 1 at best; losses are negative."""
         return math.expm1(self.gain(config)) / math.expm1(self.headroom)
 
     def best(self) -> Config:
-        """Returns a config that has the whole headroom, to within the rounding of integers."""
+        """Returns the best config: every weight is positive, so it is best in each knob."""
         return {
             dimension.knob.name: _best_value(effect, dimension.domain)
             for effect, dimension in zip(self.effects, self.space, strict=True)
@@ -182,10 +181,9 @@ def _bent(number: int, domain: Range) -> float:
 def _best_value(effect: Effect, domain: Domain) -> Value:
     if isinstance(domain, Choice):
         return max(domain.values, key=lambda word: effect.merits[word])
-    return max(
-        (_at(effect.centre, domain) + step for step in (-1, 0, 1)),
-        key=lambda number: effect.merit(number, domain),
-    )
+    centre = _at(effect.centre, domain)
+    numbers = [number for number in (centre - 1, centre, centre + 1) if number in domain]
+    return max((*numbers, *domain.special), key=lambda number: effect.merit(number, domain))
 
 
 def _nearly(effect: Effect, domain: Domain, generator: np.random.Generator) -> Value:
