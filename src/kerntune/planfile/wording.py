@@ -1,0 +1,84 @@
+"""pydantic's errors in plain words: the field as it stands in the file, the value, what is wrong with it."""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from kerntune.errors import Fault
+
+LONGEST_VALUE = 80
+"""Characters of a value that a fault repeats."""
+
+WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "missing": lambda _: "is missing",
+    "int_type": lambda _: "must be a whole number",
+    "int_from_float": lambda _: "must be a whole number",
+    "float_type": lambda _: "must be a number",
+    "string_type": lambda _: "must be text",
+    "list_type": lambda _: "must be a list",
+    "dict_type": lambda _: "must be an object",
+    "model_type": lambda _: "must be an object",
+    "model_attributes_type": lambda _: "must be an object",
+    "string_pattern_mismatch": lambda _: "must not be blank",
+    "string_too_short": lambda _: "must not be empty",
+    "string_too_long": lambda limits: f"must have at most {limits['max_length']} characters",
+    "too_short": lambda limits: f"must have at least {limits['min_length']}",
+    "too_long": lambda limits: f"must have at most {limits['max_length']}",
+    "greater_than": lambda limits: f"must be above {limits['gt']:g}",
+    "greater_than_equal": lambda limits: f"must be at least {limits['ge']}",
+    "less_than": lambda limits: f"must be below {limits['lt']:g}",
+    "less_than_equal": lambda limits: f"must be at most {limits['le']}",
+    "finite_number": lambda _: "must be a finite number",
+    "enum": lambda limits: f"must be {limits['expected'].replace(chr(39), '')}",
+    "literal_error": lambda limits: f"must be {limits['expected'].replace(chr(39), '')}",
+}
+
+
+def shape_faults(error: ValidationError, shape: type[BaseModel]) -> list[Fault]:
+    """Returns the faults of a document that does not have the shape, in the document's words."""
+    return [_fault(found, shape) for found in error.errors(include_url=False)]
+
+
+def shortened(value: object) -> object:
+    """Returns a value, or the beginning of its text where that is long."""
+    text = repr(value)
+    return value if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+
+
+def field_name(location: tuple[int | str, ...]) -> str:
+    """Returns `knobs[2].low` for ("knobs", 2, "low"); `file` for the whole."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".") or "file"
+
+
+def _fault(found: Mapping[str, Any], shape: type[BaseModel]) -> Fault:
+    location = found["loc"]
+    if found["type"] == "extra_forbidden":
+        return Fault(field_name(location), shortened(found["input"]), _unknown(location, shape))
+    say = WORDS.get(found["type"])
+    problem = say(found.get("ctx", {})) if say else found["msg"][:1].lower() + found["msg"][1:]
+    value = None if found["type"] == "missing" else shortened(found["input"])
+    return Fault(field_name(location), value, problem)
+
+
+def _unknown(location: tuple[int | str, ...], shape: type[BaseModel]) -> str:
+    """Returns that no such field exists there, with the one that may be meant."""
+    fields = _fields(shape, location[:-1])
+    close = get_close_matches(str(location[-1]), fields, n=1)
+    offer = f"did you mean {close[0]}?" if close else f"fields: {', '.join(fields)}"
+    return f"is not a field here; {offer}"
+
+
+def _fields(shape: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    for part in location:
+        if isinstance(part, str) and part in shape.model_fields:
+            kinds = [shape.model_fields[part].annotation, *_arguments(shape.model_fields[part].annotation)]
+            models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+            shape = models[0] if models else shape
+    return [field.alias or name for name, field in shape.model_fields.items()]
+
+
+def _arguments(annotation: object) -> tuple[object, ...]:
+    return getattr(annotation, "__args__", ())
