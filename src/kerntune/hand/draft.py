@@ -1,0 +1,187 @@
+"""Drafts a transaction: which files get which words, in which order, and everything that forbids it.
+
+Reads, checks and plans; never writes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+
+from kerntune.catalog import breach
+from kerntune.errors import HandError
+from kerntune.hand.change import Change
+from kerntune.hand.panel import Panel, refusal, value_of
+from kerntune.model.knob import Config, Constraint, Domain, Knob, Range, Value
+
+DEVICE = "{device}"
+
+
+def draft(config: Config, panel: Panel, number: int, floors: Config) -> tuple[Change, ...]:
+    """Returns the changes that make a config, one a file, in an order that keeps every constraint.
+
+    `floors` are the values that were present when the study began, for knobs that may not go below theirs.
+
+    Raises:
+        HandError: a knob is unknown, a danger, absent or may not have its value; all faults are named.
+    """
+    sheet = _Sheet(panel, number)
+    faults: list[HandError] = []
+    for name, value in config.items():
+        try:
+            sheet.enter(name, value, floors.get(name))
+        except HandError as error:
+            faults.append(error)
+    constraints = _touched(panel.catalog.constraints, config)
+    if not faults:
+        faults = [fault for rule in constraints for fault in _broken(rule, sheet)]
+    if faults:
+        raise _joined(faults)
+    return _ordered(sheet, constraints)
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """The files of a transaction as they fill up, and the knobs' values before and after."""
+
+    panel: Panel
+    number: int
+    changes: dict[str, Change] = field(default_factory=dict)
+    before: dict[str, Value] = field(default_factory=dict)
+    after: dict[str, Value] = field(default_factory=dict)
+
+    def enter(self, name: str, value: Value, floor: Value | None) -> None:
+        knob = self.panel.knob(name)
+        change = self.changes.get(knob.file) or self._blank(knob)
+        present = _present(knob, change)
+        _check(knob, value, present, present if floor is None else floor)
+        word = change.old[knob.member] if value == present else str(value)
+        words = (*change.new[: knob.member], word, *change.new[knob.member + 1 :])
+        self.changes[knob.file] = replace(change, new=words)
+        self.before[name], self.after[name] = present, value
+
+    def settled(self, name: str) -> Value | None:
+        """Returns the value a knob will have, None where it does not exist here."""
+        if name in self.after:
+            return self.after[name]
+        try:
+            knob = self.panel.knob(name)
+            return _present(knob, self.changes.get(knob.file) or self._blank(knob))
+        except HandError:
+            return None
+
+    def _blank(self, knob: Knob) -> Change:
+        try:
+            words = self.panel.read(knob)
+        except OSError as error:
+            raise refusal(error, "read", knob.name) from error
+        return Change(self.number, knob.name, words, words)
+
+
+def _present(knob: Knob, change: Change) -> Value:
+    try:
+        return value_of(knob, change.old[knob.member])
+    except ValueError as error:
+        msg = f"cannot read {knob.name}: {error}"
+        raise HandError(
+            msg, knob=knob.name, kind="refused", hint="this kernel has another knob there"
+        ) from error
+
+
+def _check(knob: Knob, value: Value, present: Value, floor: Value) -> None:
+    """Refuses a value outside the catalogue's domain; the value that is there already is always allowed."""
+    if knob.read_only:
+        msg = f"{knob.name} is only read, never written"
+        raise HandError(msg, knob=knob.name, kind="danger", hint="leave it out of the plan")
+    if value == present and type(value) is type(present):
+        return
+    if value not in knob.domain:
+        msg = f"{knob.name} = {value!r} is outside its domain: {knob.domain}"
+        raise HandError(msg, knob=knob.name, kind="domain", hint=f"`kerntune knobs show {knob.name}`")
+    if _is_floored(knob.domain, value) and _is_below(value, floor):
+        msg = f"{knob.name} = {value!r} is below {floor}, the value before; lower buys speed with safety"
+        raise HandError(msg, knob=knob.name, kind="domain", hint=f"`kerntune knobs show {knob.name}`")
+
+
+def _is_floored(domain: Domain, value: Value) -> bool:
+    """Returns whether the domain keeps sizes from going below the first one; special values are no sizes."""
+    return isinstance(domain, Range) and domain.never_below_default and value not in domain.special
+
+
+def _touched(constraints: Iterable[Constraint], config: Config) -> tuple[Constraint, ...]:
+    """Returns the constraints that hold for a knob of the config, templates filled in with its devices."""
+    found: dict[Constraint, None] = {}
+    for rule in constraints:
+        for filled in _filled(rule, config) if DEVICE in rule.knobs[0] else (rule,):
+            if any(name in config for name in filled.knobs):
+                found[filled] = None
+    return tuple(found)
+
+
+def _filled(rule: Constraint, names: Iterable[str]) -> Iterator[Constraint]:
+    for template in rule.knobs:
+        before, _, after = template.partition(DEVICE)
+        for name in names:
+            if name.startswith(before) and name.endswith(after):
+                device = name[len(before) : len(name) - len(after)]
+                yield replace(rule, knobs=tuple(knob.replace(DEVICE, device) for knob in rule.knobs))
+
+
+def _broken(rule: Constraint, sheet: _Sheet) -> Iterator[HandError]:
+    """Yields what a config breaks of a rule; what it leaves as it is, is not its fault."""
+    if rule.kind not in ("order", "exclusive"):
+        return
+    values = {name: value for name in rule.knobs if (value := sheet.settled(name)) is not None}
+    if rule.kind == "exclusive":
+        chosen = {name: value for name, value in values.items() if value != 0}
+    else:
+        chosen = {name: value for name, value in values.items() if _is_size(sheet.panel, name, value)}
+    problem = breach(rule, chosen)
+    changed = [name for name in chosen if sheet.after.get(name) != sheet.before.get(name)]
+    if problem and changed:
+        hint = "choose values that keep what holds between them"
+        yield HandError(problem, knob=changed[0], kind="domain", hint=hint)
+
+
+def _is_size(panel: Panel, name: str, value: Value) -> bool:
+    """Returns whether a value is a size that can be compared: no word, no 0 = automatic."""
+    if not isinstance(value, int):
+        return False
+    domain = panel.knob(name).domain
+    return not (isinstance(domain, Range) and value in domain.special)
+
+
+def _joined(faults: list[HandError]) -> HandError:
+    first = faults[0]
+    if len(faults) == 1:
+        return first
+    message = "; ".join(str(fault) for fault in faults)
+    return HandError(message, knob=first.knob, kind=first.kind, hint=first.hint)
+
+
+def _ordered(sheet: _Sheet, constraints: Iterable[Constraint]) -> tuple[Change, ...]:
+    """Sorts the files: an upper limit rises before the lower one follows, and falls after it."""
+    graph: dict[str, set[str]] = {file: set() for file in sheet.changes}
+    for rule in constraints:
+        for first, then in _steps(rule, sheet.before, sheet.after):
+            one, two = sheet.panel.knob(first).file, sheet.panel.knob(then).file
+            if one != two:
+                graph[two].add(one)
+    try:
+        return tuple(sheet.changes[file] for file in TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        msg = f"no order of writing keeps every constraint: {' before '.join(error.args[1])}"
+        raise HandError(msg, kind="domain", hint="change fewer of these knobs at a time") from error
+
+
+def _steps(rule: Constraint, before: Config, after: Config) -> Iterator[tuple[str, str]]:
+    """Yields (knob written first, knob written then) among the knobs of the config."""
+    written: Mapping[str, Value] = {name: after[name] for name in rule.knobs if name in after}
+    for low, high in pairwise(written):
+        falls = rule.kind == "order" and _is_below(after[high], before[high])
+        if rule.kind in ("order", "requires"):
+            yield (low, high) if falls else (high, low)
+
+
+def _is_below(value: Value, floor: Value) -> bool:
+    return isinstance(value, int) and isinstance(floor, int) and value < floor
