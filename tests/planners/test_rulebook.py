@@ -9,6 +9,7 @@ from kerntune.errors import InputError, PlanError
 from kerntune.planners import rulebook
 from kerntune.planners.rulebook import Rulebook
 from kerntune.planners.rules import Rules
+from kerntune.planners.words import split
 
 OURS = Path(rulebook.__file__).parent
 DATABASES = """
@@ -122,3 +123,26 @@ def test_every_example_gets_its_own_plan() -> None:
     planner = Rules(load())
     for intent in Rulebook.load().intents.values():
         assert planner.plan(intent.example).workload.name == intent.workload.name
+
+
+def test_no_phrase_collapses_into_a_single_word() -> None:
+    """When fillers are dropped, "out of ports" must not become "port" and weigh as much."""
+    book = Rulebook.load()
+    fillers = set(book.language.fillers)
+    for name, intent in book.intents.items():
+        for phrase in intent.vocabulary.weights():
+            left = [word for word in split(phrase) if word.written not in fillers]
+
+            assert len(left) > 1 or len(list(split(phrase))) == 1, f"{name}: {phrase}"
+
+
+def test_no_two_phrases_of_an_intent_are_one_after_stemming() -> None:
+    """If "stream" and "streaming" stood at two levels they would count as whichever comes last."""
+    book = Rulebook.load()
+    fillers = set(book.language.fillers)
+    for name, intent in book.intents.items():
+        seen: dict[tuple[str, ...], float] = {}
+        for phrase, points in intent.vocabulary.weights().items():
+            content = tuple(word.stem for word in split(phrase) if word.written not in fillers)
+
+            assert seen.setdefault(content, points) == points, f"{name}: {phrase}"

@@ -52,7 +52,14 @@ def test_what_is_set_aside_counts_against_its_intent(reader: Reader, text: str) 
 
 
 @pytest.mark.parametrize(
-    "text", ["no packet loss", "without lost packets", "stop packet drops", "avoid packet loss"]
+    "text",
+    [
+        "no packet loss",
+        "without lost packets",
+        "stop packet drops",
+        "avoid packet loss",
+        "UDP without losing datagrams",
+    ],
 )
 def test_wishing_a_trouble_away_is_a_wish(reader: Reader, text: str) -> None:
     """Nobody wants losses: "no packet loss" speaks for the same intent as "packet loss"."""

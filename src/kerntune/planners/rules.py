@@ -5,11 +5,11 @@ plan's assembly. It never guesses: a sentence between two intents gets both to c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kerntune.catalog import Catalog
 from kerntune.errors import InputError, UnclearGoal
-from kerntune.model.plan import Direction, Objective, Plan, WorkloadChoice
+from kerntune.model.plan import Plan
 from kerntune.planners import draft, numbers
 from kerntune.planners.rulebook import Intent, Rulebook
 from kerntune.planners.sentence import Match, Reader, Understanding
@@ -72,23 +72,6 @@ class Rules:
         goal = _checked(goal)
         _, intent = self._decided(goal)
         return draft.link(intent, numbers.read(goal)).notes
-
-    def plan_for_command(self, goal: str, command: str, metric: str, direction: Direction) -> Plan:
-        """Returns a plan that turns the knobs of the sentence's intent and measures the user's own command.
-
-        `metric` is the name of the command's number to improve. No guards: the command's other numbers are
-        not known.
-
-        Raises:
-            UnclearGoal, InputError, PlanError: as for `plan`.
-        """
-        plan = self._drafted(_checked(goal))
-        return replace(
-            plan,
-            workload=WorkloadChoice("command", {"command": command, "metric": metric}),
-            objective=Objective(metric, direction, plan.objective.smallest_gain),
-            guards=(),
-        )
 
     def _drafted(self, goal: str) -> Plan:
         name, intent = self._decided(goal)
@@ -161,7 +144,7 @@ class Rules:
 
 
 def _checked(goal: str) -> str:
-    goal = " ".join(goal.split())
+    goal = " ".join("".join(char if char.isprintable() else " " for char in goal).split())
     if not goal:
         msg = "the goal is empty"
         raise InputError(msg, hint=EXAMPLE)

@@ -60,15 +60,17 @@ def stem(word: str) -> str:
 def _bare(word: str) -> str:
     if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeilosu":
         word = word[:-1]
-    return word.removesuffix("e") if len(word) > 3 else word
+    return word.removesuffix("e") if len(word) > 4 else word
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:
     """Returns the known stem that a misspelt one most likely means, None when none is near enough.
 
-    Only words of some length with the same first letter are compared: "steam" is a word of its own.
+    Only words of some length, with the same first letter and at most one letter more or less, are compared:
+    "steam" is a word of its own, and "complain" does not mean "compile".
     """
     if len(word) < SHORTEST_TYPO or not word.isascii() or not word.isalpha():
         return None
-    candidates = sorted(other for other in known if other[0] == word[0] and len(other) >= SHORTEST_TYPO)
+    lengths = range(max(SHORTEST_TYPO, len(word) - 1), len(word) + 2)
+    candidates = sorted(other for other in known if other[0] == word[0] and len(other) in lengths)
     return next(iter(get_close_matches(word, candidates, n=1, cutoff=CLOSENESS)), None)
