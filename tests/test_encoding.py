@@ -106,6 +106,13 @@ def test_the_corners_are_the_ends_of_the_range(log):
     assert [encoding.decode((corner,))["a"] for corner in (0.0, 1.0)] == [4096, 1 << 26]
 
 
+def test_the_ends_of_a_range_are_no_rarer_than_the_rest():
+    """Each of a hundred values owns a hundredth of the axis, the first and last too."""
+    encoding = Encoding(space_of(dimension("a", Range(0, 99), 0)))
+
+    assert [encoding.decode((at,))["a"] for at in (0.009, 0.011, 0.989, 0.991)] == [0, 1, 98, 99]
+
+
 def test_a_log_axis_gives_each_doubling_the_same_room():
     """On a log scale the middle of the axis is the geometric mean."""
     encoding = Encoding(space_of(dimension("a", Range(4096, 1 << 26, log=True), 4096)))

@@ -265,16 +265,13 @@ class Orders:
         return max((known for known in _near(self._domains[name], number) if known <= number), default=number)
 
     def _refuse_the_impossible(self) -> None:
-        free = [name for name in self._names if name not in self._fixed]
         stuck = [
             f"{name} ({self._domains[name]}) would have to be from {self._low[name]} to {self._high[name]}"
-            for name in free
-            if self._low[name] > self._high[name]
-            or self._low[name] not in self._domains[name]
-            or self._high[name] not in self._domains[name]
+            for name in self._names
+            if name not in self._fixed and self._low[name] > self._high[name]
         ]
         if stuck:
-            msg = f"no config keeps the order of the knobs: {'; '.join(stuck)}"
+            msg = f"no config keeps the order of the knobs: {'; '.join(sorted(stuck))}"
             raise InputError(msg, hint="widen the range of one of them, or add its neighbour to the plan")
 
 

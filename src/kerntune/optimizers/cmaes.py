@@ -11,8 +11,6 @@ from kerntune.optimizers.starts import Starts
 SIGMA = 0.25
 """The cloud's first standard deviation, in sides of the cube."""
 
-_EDGE = 1e-6  # the cloud may not be centred on the cube's faces
-
 
 class Cmaes:
     """Asks CMA-ES with margin, which keeps trying the neighbours of cells that look settled.
@@ -59,7 +57,7 @@ class Cloud:
         idle = (Axis(),) * max(0, 2 - len(cube))
         axes = cube.axes + idle
         bounds = np.array([_bounds(axis) for axis in axes])
-        mean = np.clip([*centre, *(0.5 for _ in idle)], bounds[:, 0] + _EDGE, bounds[:, 1] - _EDGE)
+        mean = np.clip([*centre, *(0.5 for _ in idle)], bounds[:, 0], bounds[:, 1])
         steps = np.array([_step(axis) for axis in axes])
         self._cube = cube
         self._cma = CMAwM(mean=mean, sigma=SIGMA, bounds=bounds, steps=steps, seed=seed)
