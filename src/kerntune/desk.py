@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from kerntune.errors import HandError, KerntuneBug, KerntuneError, MetricError, RunFailed
 from kerntune.interfaces import Rig
 from kerntune.judge import Rule, Ruling
-from kerntune.model.measurement import Measurement, Pair
+from kerntune.model.measurement import Measurement, Pair, Sample
 from kerntune.model.trial import Comparison, Event, Failure, FailureKind, PairDone, Trial, TrialDone
 
 
@@ -131,7 +131,7 @@ class Desk:
         pairs: list[Pair] = []
         ruling = Ruling(rule(()).verdict, finished=False)
         failure = None
-        warm = ()
+        warm: tuple[Sample, ...] = ()
         try:
             warm = tuple(self._rig.sample(comparison.reference) for _ in range(warmups))
             while not ruling.finished and (not pairs or self.now_s < self._time_s):

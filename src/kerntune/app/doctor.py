@@ -13,6 +13,7 @@ from kerntune.catalog import load
 from kerntune.errors import KerntuneError
 from kerntune.hand import recovery
 from kerntune.model.knob import Absence, Reading
+from kerntune.report.applied import applied_lines
 
 ENOUGH_MIB = 64
 """Free space that a store of many studies and the journals fit into."""
@@ -86,10 +87,10 @@ def _state(here: Settings) -> Finding:
 
 
 def _leftovers(here: Settings) -> Finding:
-    entries = recovery.status(here.journal_dir)
-    if not entries:
+    lines = list(applied_lines(recovery.status(here.journal_dir)))
+    if not lines:
         return Finding("applied now", "nothing: every knob is as the machine has it")
-    return Finding("applied now", "; ".join(map(str, entries)), good=False, remedy="kerntune undo")
+    return Finding("applied now", "\n      ".join(lines), good=False, remedy="kerntune undo")
 
 
 def _gp() -> Finding:

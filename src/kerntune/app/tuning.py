@@ -16,6 +16,7 @@ from kerntune.model.knob import Config
 from kerntune.model.plan import Plan
 from kerntune.model.space import Space
 from kerntune.model.trial import Event, Past, Result
+from kerntune.report.applied import recovered_lines
 from kerntune.rig import WorkloadRig
 from kerntune.search import Brief
 from kerntune.store import Setup, Store
@@ -93,7 +94,7 @@ def tuning(plan: Plan, here: Settings, *, past: Past | None = None) -> Iterator[
             past = Past(store.begin(plan, setup), ())
         else:
             store.resume(past.run_id)
-        notes = [*map(str, restored), *_limits(resolution), *choice]
+        notes = [*recovered_lines(restored, quiet=True), *_limits(resolution), *choice]
         events = study(brief, rig, optimizer, past=past.trials, notes=notes)
         yield Tuning(brief, events, store, past.run_id)
 

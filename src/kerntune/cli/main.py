@@ -251,12 +251,11 @@ def status() -> None:
     """Say what is applied now, by whom, and what a crash left to be undone."""
     from kerntune import app as kerntune
     from kerntune.hand import recovery
+    from kerntune.report.applied import applied_lines
 
-    entries = recovery.status(kerntune.settings().journal_dir)
-    for entry in entries:
-        say(entry)
-    if not entries:
-        say("nothing is applied: every knob is as the machine has it")
+    lines = list(applied_lines(recovery.status(kerntune.settings().journal_dir)))
+    for line in lines or ["nothing is applied: every knob is as the machine has it"]:
+        say(line)
 
 
 @app.command()
@@ -268,12 +267,11 @@ def undo() -> None:
     """
     from kerntune import app as kerntune
     from kerntune.hand import recovery
+    from kerntune.report.applied import recovered_lines
 
-    entries = recovery.undo(kerntune.settings().journal_dir)
-    for entry in entries:
-        say(entry)
-    if not entries:
-        say("nothing to undo")
+    lines = list(recovered_lines(recovery.undo(kerntune.settings().journal_dir)))
+    for line in lines or ["nothing to undo"]:
+        say(line)
 
 
 @app.command()
