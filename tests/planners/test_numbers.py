@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerntune.planners import numbers
@@ -108,6 +108,7 @@ def test_what_describes_the_path_does_not_vote() -> None:
     assert left.split() == ["throughput", "over", "1", "Gbit/s", "with", "and"]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.,%-/ msGMkbitBlorundpae", max_size=80))
 def test_numbers_of_any_text_are_finite_and_inside_it(text: str) -> None:
     """Whatever digits are typed, values are finite and places lie in the text."""

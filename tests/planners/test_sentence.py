@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerntune.planners.rulebook import Rulebook
@@ -104,6 +104,7 @@ def test_goals_joined_by_and_are_kept_apart(reader: Reader) -> None:
     assert found.points("many_connections", part=0) == 0
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_can_be_read(reader: Reader, text: str) -> None:
     """No text breaks the reader, and reading twice gives the same."""

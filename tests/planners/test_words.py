@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerntune.planners.words import nearest, split, stem
@@ -71,6 +71,7 @@ def test_another_word_is_not_a_slip(written: str) -> None:
     assert nearest(written, {"transfer", "bulk", "burst", "ports", "cream", "udp", "compil"}) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_can_be_split(text: str) -> None:
     """Whatever is typed, words come out non-empty and clauses only grow."""
@@ -80,6 +81,7 @@ def test_any_text_can_be_split(text: str) -> None:
     assert [word.clause for word in found] == sorted(word.clause for word in found)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(categories=["Ll"]), min_size=1, max_size=30))
 def test_a_stem_is_never_empty(word: str) -> None:
     """No ending is cut off to nothing."""

@@ -56,12 +56,7 @@ class Rules:
 
     def explain(self, goal: str) -> tuple[Score, ...]:
         """Returns every intent's score for a sentence, the highest first, with the phrases it comes from."""
-        understanding = self._understood(_checked(goal))
-        scores = [
-            Score(name, intent.workload.name, understanding.points(name), understanding.of(name))
-            for name, intent in self._rulebook.intents.items()
-        ]
-        return tuple(sorted(scores, key=lambda score: (-score.points, self._rank(score.intent))))
+        return self._scores(self._understood(_checked(goal)))
 
     def notes(self, goal: str) -> tuple[str, ...]:
         """Returns what the plan for a sentence does differently from its words, and why ("10 Gbit/s …").
@@ -80,14 +75,21 @@ class Rules:
     def _understood(self, goal: str) -> Understanding:
         return self._reader.read(numbers.without(goal, numbers.read(goal)))
 
+    def _scores(self, understanding: Understanding) -> tuple[Score, ...]:
+        scores = [
+            Score(name, intent.workload.name, understanding.points(name), understanding.of(name))
+            for name, intent in self._rulebook.intents.items()
+        ]
+        return tuple(sorted(scores, key=lambda score: (-score.points, self._rank(score.intent))))
+
     def _decided(self, goal: str) -> tuple[str, Intent]:
         understanding = self._understood(goal)
-        scores = self.explain(goal)
-        first, second = scores[0], scores[1]
+        scores = self._scores(understanding)
+        first = scores[0]
         self._refuse_subjects(goal, understanding, first.points)
-        if _is_clear(first, second) and not self._has_two_goals(understanding):
+        if _is_clear(scores) and not self._has_two_goals(understanding):
             return first.intent, self._rulebook.intents[first.intent]
-        if self._is_about_us(understanding, first):
+        if _is_about_networks(understanding, first):
             raise self._unclear(goal, scores)
         msg = f"no plan fits {_short(goal)}"
         raise InputError(msg, hint=self._offer())
@@ -111,10 +113,6 @@ class Rules:
             if points[name] >= ENOUGH:
                 winners.add(name)
         return len(winners) > 1
-
-    def _is_about_us(self, understanding: Understanding, first: Score) -> bool:
-        hinted = understanding.about_networks or (first.points > 0 and understanding.about_improving)
-        return hinted or first.points >= ENOUGH
 
     def _unclear(self, goal: str, scores: Sequence[Score]) -> UnclearGoal:
         likely = [score for score in scores if score.points > 0 and score.points >= scores[0].points / 2]
@@ -154,9 +152,15 @@ def _checked(goal: str) -> str:
     return goal
 
 
-def _is_clear(first: Score, second: Score) -> bool:
-    rival = max(second.points, 0.0)
-    return first.points >= ENOUGH and first.points >= AHEAD * rival and first.points >= rival + 1.0
+def _is_clear(scores: Sequence[Score]) -> bool:
+    first = scores[0].points
+    rival = max((score.points for score in scores[1:]), default=0.0)
+    return first >= ENOUGH and first >= AHEAD * rival and first >= max(rival, 0.0) + 1.0
+
+
+def _is_about_networks(understanding: Understanding, first: Score) -> bool:
+    hinted = understanding.about_networks or (first.points > 0 and understanding.about_improving)
+    return hinted or first.points >= ENOUGH
 
 
 def _short(goal: str) -> str:

@@ -82,13 +82,17 @@ class Reader:
 
     def __init__(self, rulebook: Rulebook) -> None:
         self._language = _stems_of(rulebook.language)
+        self._singles = {
+            group: frozenset(phrase[0] for phrase in phrases if len(phrase) == 1)
+            for group, phrases in self._language.items()
+        }
         self._phrases = self._vocabulary(rulebook)
         self._known = {stem for phrase in self._phrases for stem in phrase.stems}
         self._plain = {stem for group in self._language.values() for phrase in group for stem in phrase}
 
     def read(self, text: str) -> Understanding:
         """Returns what the rules' phrases say about a sentence."""
-        sentence = [self._read_typo(word) for word in words.split(text, self._singles("breaks"))]
+        sentence = [self._read_typo(word) for word in words.split(text, self._singles["breaks"])]
         taken = self._found(sentence)
         used = {index for _, span in taken for index in span}
         turns = [*self._asides(sentence, used), *self._absences(sentence, used, taken)]
@@ -111,7 +115,7 @@ class Reader:
         taken: set[int] = set()
         found = []
         for phrase in self._phrases:
-            for span in _spans(sentence, phrase.stems, self._singles("fillers"), taken):
+            for span in _spans(sentence, phrase.stems, self._singles["fillers"], taken):
                 taken.update(span)
                 found.append((phrase, span))
         return sorted(found, key=lambda item: item[1])
@@ -125,8 +129,8 @@ class Reader:
         self, sentence: Sequence[Word], used: set[int], taken: Sequence[tuple[Phrase, tuple[int, ...]]]
     ) -> Iterator[Turn]:
         for cue in self._cues("absences", sentence, used):
-            reach = frozenset(_after(sentence, cue, self._singles("fillers"))[:ABSENCE_REACH])
-            if any(sentence[i].stem in self._singles("troubles") for i in reach):
+            reach = frozenset(_after(sentence, cue, self._singles["fillers"])[:ABSENCE_REACH])
+            if any(sentence[i].stem in self._singles["troubles"] for i in reach):
                 continue
             named = [phrase.trouble_of for phrase, span in taken if reach.intersection(span)]
             yield Turn(reach, frozenset().union(*named))
@@ -140,13 +144,13 @@ class Reader:
 
     def _reach(self, sentence: Sequence[Word], cue: Sequence[int]) -> list[int]:
         """Returns what a cue sets aside: the rest of its clause, or what came before when nothing follows."""
-        weak = self._singles("fillers") | self._singles("weak")
+        weak = self._singles["fillers"] | self._singles["weak"]
         return _after(sentence, cue, weak) or [
             i for i in range(cue[0]) if sentence[i].clause == sentence[cue[0]].clause
         ]
 
     def _parts(self, sentence: Sequence[Word]) -> list[int]:
-        joins, parts, part = self._singles("joins"), [], 0
+        joins, parts, part = self._singles["joins"], [], 0
         for word in sentence:
             part += word.stem in joins
             parts.append(part)
@@ -161,9 +165,6 @@ class Reader:
     def _speaks(self, stems: Sequence[str], group: str) -> bool:
         text = f" {' '.join(stems)} "
         return any(f" {' '.join(phrase)} " in text for phrase in self._language[group])
-
-    def _singles(self, group: str) -> set[str]:
-        return {phrase[0] for phrase in self._language[group] if len(phrase) == 1}
 
     def _vocabulary(self, rulebook: Rulebook) -> list[Phrase]:
         rules: list[tuple[str, str, float, bool]] = []
@@ -181,7 +182,7 @@ class Reader:
         return sorted(grouped, key=lambda phrase: (-len(phrase.stems), phrase.stems))
 
     def _content(self, text: str) -> tuple[str, ...]:
-        fillers = self._singles("fillers")
+        fillers = self._singles["fillers"]
         stems = tuple(word.stem for word in words.split(text))
         return tuple(word for word in stems if word not in fillers) or stems
 
@@ -193,7 +194,7 @@ def _phrase(stems: tuple[str, ...], rules: Sequence[tuple[str, str, float, bool]
 
 
 def _spans(
-    sentence: Sequence[Word], stems: Sequence[str], fillers: set[str], taken: set[int]
+    sentence: Sequence[Word], stems: Sequence[str], fillers: frozenset[str], taken: set[int]
 ) -> Iterator[tuple[int, ...]]:
     """Yields where a phrase stands, fillers between its words allowed, within one clause."""
     for start, first in enumerate(sentence):
@@ -215,7 +216,7 @@ def _spans(
             yield tuple(span)
 
 
-def _after(sentence: Sequence[Word], cue: Sequence[int], skip: set[str]) -> list[int]:
+def _after(sentence: Sequence[Word], cue: Sequence[int], skip: frozenset[str]) -> list[int]:
     clause = sentence[cue[-1]].clause
     rest = range(cue[-1] + 1, len(sentence))
     return [i for i in rest if sentence[i].clause == clause and sentence[i].stem not in skip]
