@@ -27,14 +27,16 @@ def test_the_cloud_begins_around_the_best_point_told():
     assert far(middle, (0.8, 0.8, 0.8)) < SIGMA
 
 
-def test_it_climbs():
-    """After some generations the draws are nearer to the top than the first ones."""
+@pytest.mark.parametrize("together", [1, 7])
+def test_it_climbs(together):
+    """After some generations the draws are nearer to the top, also when several are asked before any is told."""
     optimizer, top = Cmaes(PLANE, seed=2), (0.15, 0.7, 0.4)
     distances = []
-    for _ in range(140):
-        point = optimizer.ask()
-        distances.append(far(point, top))
-        optimizer.tell(point, -distances[-1])
+    for _ in range(140 // together):
+        points = [optimizer.ask() for _ in range(together)]
+        for point in reversed(points):
+            distances.append(far(point, top))
+            optimizer.tell(point, -distances[-1])
 
     assert sum(distances[-14:]) < sum(distances[:14]) / 4
 

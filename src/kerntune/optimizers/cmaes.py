@@ -57,7 +57,7 @@ class Cloud:
         idle = (Axis(),) * max(0, 2 - len(cube))
         axes = cube.axes + idle
         bounds = np.array([_bounds(axis) for axis in axes])
-        mean = np.clip([*centre, *(0.5 for _ in idle)], bounds[:, 0], bounds[:, 1])
+        mean = np.array([*centre, *(0.5 for _ in idle)])
         steps = np.array([_step(axis) for axis in axes])
         self._cube = cube
         self._cma = CMAwM(mean=mean, sigma=SIGMA, bounds=bounds, steps=steps, seed=seed)
