@@ -56,6 +56,7 @@ def test_a_new_workload_is_one_new_file(folder: Path) -> None:
     plan = Rules(load(), Rulebook.load(folder)).plan(goal)
 
     assert plan.workload.name == "pgbench"
+    assert "databases" not in Rulebook.load(folder).subjects
     assert plan.picks[0].source == load().knobs["net.core.somaxconn"].source
 
 

@@ -162,6 +162,14 @@ def test_two_goals_in_one_sentence_get_both_as_choices(planner: Rules) -> None:
     assert {workload for workload, _ in caught.value.choices} == {"wan_transfer", "connections"}
 
 
+def test_a_narrow_lead_is_no_decision(planner: Rules) -> None:
+    """Five points against four: both are offered."""
+    scores = planner.explain("bulk transfer data p99")
+
+    assert [score.points for score in scores[:2]] == [5.0, 4.0]
+    assert answer(planner, "bulk transfer data p99") == "unclear"
+
+
 def test_choices_are_what_the_sentence_hints_at(planner: Rules) -> None:
     """TCP is not offered the datagrams."""
     with pytest.raises(UnclearGoal) as caught:

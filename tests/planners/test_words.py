@@ -64,7 +64,7 @@ def test_a_slip_is_read_as_the_nearest_word(written: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["steam", "post", "dream", "port", "bull", "complain", "12345", "Übertragung"]
+    "written", ["steam", "post", "dream", "port", "bull", "ransfer", "complain", "12345", "Übertragung"]
 )
 def test_another_word_is_not_a_slip(written: str) -> None:
     """Short words, other first letters and words that are merely similar stay what they are."""
