@@ -1,7 +1,7 @@
 """Run as a program: reads and writes kernel settings in a network namespace of its own, which ends with it.
 
 Standard input: a JSON list of [path, [text, …]]. Standard output: a JSON list of {"read": text or null,
-"error": name of the error or null, "writes": [[error or null, text read back], …]}, or a single text that says
+"error": name of the error or null, "writes": [[error or null, text read back], …]}, or one text that says
 why no namespace could be made.
 """
 

@@ -194,6 +194,12 @@ def test_a_knob_is_read_with_the_defaults_of_its_file(home: Path) -> None:
         ('range = [0, 9]\nscope = "device"', "knobs: net.test.a.path"),
         ('[[knob.member]]\nname = "m"\nrange = [2, 1]', "test.toml: net.test.a:m.range"),
         ('[[knob.member]]\nname = "m"\nrange = [1, 2]\nrisk = "R0"', "test.toml: net.test.a:m.risk"),
+        ("range = [0, 9]\nmay_block = 1", "test.toml: net.test.a.may_block"),
+        ("range = [0, 9]\ndefault = true", "test.toml: net.test.a.default"),
+        ("range = [0, 9]\nunit = 3", "test.toml: net.test.a.unit"),
+        ("range = [0, 9]\nmember = [1]", "test.toml: net.test.a.member"),
+        ("range = 9", "test.toml: net.test.a.range"),
+        (2 * '[[knob.member]]\nname = "m"\nrange = [1, 2]\n', "test.toml: net.test.a.member"),
     ],
 )
 def test_each_fault_of_an_entry_is_named(home: Path, entry: str, field: str) -> None:
@@ -240,6 +246,42 @@ def test_a_constraint_names_only_knobs_of_the_catalogue(home: Path) -> None:
     (home / "constraints.toml").write_text(text)
 
     assert fault_fields(home) == ["constraints.toml: constraint[0].knobs"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "field"),
+    [
+        ("knobs/test.toml", "defaults = 1", "test.toml.defaults"),
+        ("knobs/test.toml", "knob = 1", "test.toml.knob"),
+        ("knobs/test.toml", "knob = [1]", "test.toml.knob"),
+        ("knobs/test.toml", "knbo = []", "test.toml.knbo"),
+        ("constraints.toml", "constraint = 1", "constraints.toml.constraint"),
+        ("dangers.toml", "never = 1", "dangers.toml: never"),
+        ("dangers.toml", '[one_way]\n"a" = 1', "dangers.toml: one_way.a"),
+        ("vanished.toml", "gone = []", "vanished.toml.gone"),
+    ],
+)
+def test_a_file_of_another_shape_is_a_fault(home: Path, file: str, text: str, field: str) -> None:
+    """Tables and lists are where they belong."""
+    (home / file).write_text(text)
+
+    assert fault_fields(home)[0].startswith(f"{field}: ") or fault_fields(home) == [field]
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('kind = "order"\nknobs = ["net.test.a", "net.test.a"]', "knobs"),
+        ('kind = "requires"\nknobs = ["net.test.a", "net.test.b"]', "values"),
+        ('kind = "order"\nvalues = [1]\nknobs = ["net.test.a", "net.test.b"]', "values"),
+    ],
+)
+def test_a_constraint_says_what_it_needs(home: Path, text: str, field: str) -> None:
+    """Two knobs at least, and values where and only where they mean something."""
+    write(home, "".join(f'[[knob]]\nname = "net.test.{name}"\nrange = [1, 9]\n' for name in "ab"))
+    (home / "constraints.toml").write_text(f'[[constraint]]\nreason = "so"\n{text}')
+
+    assert fault_fields(home) == [f"constraints.toml: constraint[0].{field}"]
 
 
 def test_a_missing_file_is_a_fault(home: Path) -> None:

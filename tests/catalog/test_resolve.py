@@ -1,12 +1,14 @@
 """Resolving: what a plan's picks come to on a target, and what is left out of it and why."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kerntune.catalog import Resolution, load, names_to_read, outside, resolve
 from kerntune.errors import PlanError
-from kerntune.model.knob import Absence, AbsenceReason, Choice, Range, Reading, Value
+from kerntune.model.knob import Absence, AbsenceReason, Choice, Constraint, Range, Reading, Value
 from kerntune.model.plan import Pick
 
 CATALOG = load()
@@ -241,6 +243,23 @@ def test_a_hint_is_checked_against_the_target() -> None:
     assert outside(space, {"net.core.somaxconn": 4096, "net.ipv4.ip_local_port_range:low": 1024}, "h") == []
     faults = outside(space, {"net.core.somaxconn": 2048, "net.ipv4.tcp_ecn": 1}, "hints[0]")
     assert [fault.field for fault in faults] == ["hints[0].net.core.somaxconn", "hints[0].net.ipv4.tcp_ecn"]
+
+
+def test_a_hint_must_keep_the_order_of_what_is_searched() -> None:
+    """Each value may be fine and the whole still wrong."""
+    space = resolved(pick("net.ipv4.tcp_rmem:default"), pick("net.ipv4.tcp_rmem:max")).space
+    upside_down = {"net.ipv4.tcp_rmem:default": 16 << 20, "net.ipv4.tcp_rmem:max": 4 << 20}
+
+    assert [fault.field for fault in outside(space, upside_down, "h")] == ["h"]
+    assert outside(space, {**upside_down, "net.ipv4.tcp_rmem:max": 32 << 20}, "h") == []
+
+
+def test_a_requirement_without_the_knob_that_requires_is_dropped() -> None:
+    """What is left of it would say something else."""
+    names = ("net.core.optmem_max", "net.core.somaxconn", "net.ipv4.tcp_max_syn_backlog")
+    catalog = replace(CATALOG, constraints=(Constraint("requires", names, "so", values=(1,)),))
+
+    assert resolve(catalog, [pick(name) for name in names[1:]], READINGS).space.constraints == ()
 
 
 @given(
