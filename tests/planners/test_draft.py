@@ -116,6 +116,17 @@ def test_the_objective_follows_the_sentence(intents: dict[str, Intent], catalog:
     assert rate.objective.metric == "requests"
 
 
+def test_the_workloads_options_follow_the_sentence(intents: dict[str, Intent], catalog: Catalog) -> None:
+    """Who opens a new connection for each request is measured so."""
+    intent = intents["request_latency"]
+
+    kept = draft.plan("request_latency", intent, "API latency", (), catalog)
+    opened = draft.plan("request_latency", intent, "API latency, each on a New Connection", (), catalog)
+
+    assert "reuse" not in kept.workload.options
+    assert opened.workload.options == {"duration_s": 4.0, "reuse": False}
+
+
 def test_a_pick_has_the_catalogues_source(intents: dict[str, Intent], catalog: Catalog) -> None:
     """Sources are written down once."""
     for name, intent in intents.items():

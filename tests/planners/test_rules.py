@@ -13,6 +13,7 @@ from kerntune.model.plan import Plan
 from kerntune.planfile import Known, dump_plan, parse_plan
 from kerntune.planners.rulebook import Rulebook
 from kerntune.planners.rules import LONGEST_GOAL, Rules
+from kerntune.targets.netns.options import parse
 from kerntune.testing.planner import Sentences, check_planner, plan_faults
 
 HERE = Path(__file__).parent
@@ -128,6 +129,12 @@ def test_every_plan_is_valid_in_itself(plans: list[Plan]) -> None:
     for plan in plans:
         assert list(plan_faults(plan)) == [], plan.goal
         assert 2 <= len(plan.hints) <= 3, plan.goal
+
+
+def test_every_plan_asks_for_a_link_the_target_can_make(plans: list[Plan]) -> None:
+    """The target's own check takes every plan's link."""
+    for plan in plans:
+        assert parse(plan.target_options).rtt_ms == plan.target_options["rtt_ms"], plan.goal
 
 
 def test_the_demonstration_gets_the_knob_that_matters(planner: Rules) -> None:

@@ -10,7 +10,7 @@ from kerntune.model.knob import Value
 from kerntune.model.plan import Budget, Guard, Hint, Objective, Pick, Plan, WorkloadChoice
 from kerntune.planners import words
 from kerntune.planners.numbers import Number
-from kerntune.planners.rulebook import HintRule, Intent, KnobRule, ObjectiveRule
+from kerntune.planners.rulebook import HintRule, Intent, KnobRule, ObjectiveRule, WorkloadRule
 
 MIB = 1 << 20
 
@@ -55,7 +55,7 @@ def plan(name: str, intent: Intent, goal: str, numbers: Sequence[Number], catalo
     picks = _picks(name, intent.knobs, catalog)
     return Plan(
         goal=goal,
-        workload=WorkloadChoice(intent.workload.name, _options(intent, stretch)),
+        workload=WorkloadChoice(intent.workload.name, _options(intent.workload, goal, stretch)),
         objective=Objective(objective.metric, objective.direction, objective.smallest_gain),
         picks=picks,
         hints=tuple(_hints(intent.hints, path, picks)),
@@ -71,12 +71,14 @@ def plan(name: str, intent: Intent, goal: str, numbers: Sequence[Number], catalo
 
 
 def _objective(rules: Sequence[ObjectiveRule], goal: str) -> ObjectiveRule:
-    text = f" {' '.join(word.stem for word in words.split(goal))} "
-    for rule in rules:
-        for phrase in rule.when:
-            if f" {' '.join(word.stem for word in words.split(phrase))} " in text:
-                return rule
-    return next(rule for rule in rules if not rule.when)
+    said = (rule for rule in rules if _says(goal, rule.when))
+    return next(said, next(rule for rule in rules if not rule.when))
+
+
+def _says(goal: str, phrases: Sequence[str]) -> bool:
+    """Returns whether the sentence holds one of the phrases, word for word but for endings."""
+    stems, *wanted = ([word.stem for word in words.split(text)] for text in (goal, *phrases))
+    return any(f" {' '.join(phrase)} " in f" {' '.join(stems)} " for phrase in wanted)
 
 
 def _stretch(intent: Intent, path: Link) -> float:
@@ -88,10 +90,12 @@ def _stretch(intent: Intent, path: Link) -> float:
     return max(1.0, min(needed_s, intent.workload.longest_s) / usual_s)
 
 
-def _options(intent: Intent, stretch: float) -> dict[str, object]:
-    options: dict[str, object] = dict(intent.workload.options)
+def _options(rule: WorkloadRule, goal: str, stretch: float) -> dict[str, object]:
+    options: dict[str, object] = dict(rule.options)
+    for case in rule.cases:
+        options |= case.options if _says(goal, case.when) else {}
     if stretch > 1.0:
-        options["duration_s"] = float(math.ceil(float(intent.workload.options["duration_s"]) * stretch))
+        options["duration_s"] = float(math.ceil(float(rule.options["duration_s"]) * stretch))
     return options
 
 

@@ -44,11 +44,22 @@ class Vocabulary(Entry):
         return {phrase: points for phrases, points in levels for phrase in phrases}
 
 
+Options = Mapping[str, bool | int | float | str]
+
+
+class CaseRule(Entry):
+    """Options of the workload for sentences that hold one of the phrases in `when`."""
+
+    when: Annotated[Words, Field(min_length=1)]
+    options: Options
+
+
 class WorkloadRule(Entry):
     """The workload and its options; a run lasts at least `round_trips` of the link, up to `longest_s`."""
 
     name: Text
-    options: Mapping[str, int | float | str | bool] = {}
+    options: Options = {}
+    cases: tuple[CaseRule, ...] = ()
     round_trips: float = 0.0
     longest_s: float = 30.0
 
