@@ -52,6 +52,9 @@ class _Sheet:
 
     def enter(self, name: str, value: Value, floor: Value | None) -> None:
         knob = self.panel.knob(name)
+        if knob.read_only:
+            msg = f"{name} is only read, never written"
+            raise HandError(msg, knob=name, kind="danger", hint="leave it out of the plan")
         change = self.changes.get(knob.file) or self._blank(knob)
         present = _present(knob, change)
         _check(knob, value, present, present if floor is None else floor)
@@ -90,9 +93,6 @@ def _present(knob: Knob, change: Change) -> Value:
 
 def _check(knob: Knob, value: Value, present: Value, floor: Value) -> None:
     """Refuses a value outside the catalogue's domain; the value that is there already is always allowed."""
-    if knob.read_only:
-        msg = f"{knob.name} is only read, never written"
-        raise HandError(msg, knob=knob.name, kind="danger", hint="leave it out of the plan")
     if value == present and type(value) is type(present):
         return
     if value not in knob.domain:

@@ -15,7 +15,7 @@ from kerntune.hand.panel import Panel
 from kerntune.hand.processes import STOPPING, forked, ignore, leave_session, park
 
 DEAF_TO = (*STOPPING, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTSTP)
-FAREWELL = b"."
+FAREWELL, READY = b".", b"!"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ def watch(journal: Journal, panel: Panel) -> Guardian:
     pid = forked(lambda: _guard(journal, panel, life_out, alive_in))
     os.close(life_out)
     os.close(alive_in)
+    os.read(alive_out, 1)  # it is deaf to signals and in its own session now, or dead, which is noticed next
     return Guardian(pid, life_in, alive_out)
 
 
@@ -60,6 +61,7 @@ def _guard(journal: Journal, panel: Panel, life: int, alive: int) -> int:
     ignore(DEAF_TO)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     park([life, alive, journal.descriptor, 2])
+    os.write(alive, READY)
     if os.read(life, 1) == FAREWELL:
         return 0
     if not finish(journal.descriptor, panel).stuck:

@@ -11,7 +11,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,16 +46,17 @@ class Contents:
 
 
 class Journal:
-    """The journal of one hand, open and locked."""
+    """The journal of one hand, open and locked. `sync` makes what was written to a file reach the disk."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, sync: Callable[[int], None]) -> None:
         self.path = path
         self.descriptor = descriptor
         self._start = os.fstat(descriptor).st_size
+        self._sync = sync
         self._durable: set[tuple[str, tuple[str, ...]]] = set()
 
     @classmethod
-    def create(cls, directory: Path) -> "Journal":
+    def create(cls, directory: Path, sync: Callable[[int], None] = os.fdatasync) -> "Journal":
         """Makes a journal with its header on disk, locked; nothing may be written without one.
 
         Raises:
@@ -64,7 +65,7 @@ class Journal:
         try:
             _prepare(directory)
             for _ in range(TRIES):
-                journal = cls._locked(directory)
+                journal = cls._locked(directory, sync)
                 if journal is not None:
                     return journal
         except OSError as error:
@@ -72,7 +73,7 @@ class Journal:
         raise _unwritable(directory, OSError(errno.EBUSY, "somebody else keeps removing our journal"))
 
     @classmethod
-    def _locked(cls, directory: Path) -> "Journal | None":
+    def _locked(cls, directory: Path, sync: Callable[[int], None]) -> "Journal | None":
         """Returns a new journal, or None if somebody took its file away before it was locked."""
         owner = me()
         path = directory / f"{time.time_ns()}-{owner.pid}{SUFFIX}"
@@ -82,9 +83,9 @@ class Journal:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _append(descriptor, _line(_header(owner)))
-            os.fsync(descriptor)
+            sync(descriptor)
             draft.rename(path)
-            _sync(directory)
+            _sync_names(directory)
         except FileNotFoundError:
             os.close(descriptor)
             return None
@@ -92,7 +93,7 @@ class Journal:
             os.close(descriptor)
             draft.unlink(missing_ok=True)
             raise
-        return cls(path, descriptor)
+        return cls(path, descriptor, sync)
 
     def intend(self, changes: Iterable[Change]) -> None:
         """Records what will be written, before it is.
@@ -146,7 +147,7 @@ class Journal:
         try:
             _append(self.descriptor, b"".join(map(_line, records)))
             if durable:
-                os.fdatasync(self.descriptor)
+                self._sync(self.descriptor)
         except OSError as error:
             os.ftruncate(self.descriptor, before)
             raise _unwritable(self.path, error) from error
@@ -270,7 +271,7 @@ def _unwritable(path: Path, error: OSError) -> HandError:
     return HandError(msg, kind="journal", hint="free some disk space, or name another directory")
 
 
-def _sync(directory: Path) -> None:
+def _sync_names(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -221,7 +221,8 @@ def config_of(arguments: Mapping[str, object]) -> dict[str, Value]:
     wrong = [f"{name} = {value!r}" for name, value in config.items() if type(value) not in (int, str)]
     if wrong:
         msg = f"values are integers or words, found {', '.join(wrong)}"
-        raise HandError(msg, knob=wrong[0].partition(" = ")[0], kind="domain")
+        hint = "`kerntune knobs show` tells which values a knob takes"
+        raise HandError(msg, knob=wrong[0].partition(" = ")[0], kind="domain", hint=hint)
     return config
 
 
