@@ -113,7 +113,7 @@ def _touched(constraints: Iterable[Constraint], config: Config) -> tuple[Constra
     found: dict[Constraint, None] = {}
     for rule in constraints:
         for filled in _filled(rule, config) if DEVICE in rule.knobs[0] else (rule,):
-            if any(name in config for name in filled.knobs):
+            if not config.keys().isdisjoint(filled.knobs):
                 found[filled] = None
     return tuple(found)
 
@@ -161,6 +161,8 @@ def _joined(faults: list[HandError]) -> HandError:
 
 def _ordered(sheet: _Sheet, constraints: Iterable[Constraint]) -> tuple[Change, ...]:
     """Sorts the files: an upper limit rises before the lower one follows, and falls after it."""
+    if len(sheet.changes) < 2:
+        return tuple(sheet.changes.values())
     graph: dict[str, set[str]] = {file: set() for file in sheet.changes}
     for rule in constraints:
         for first, then in _steps(rule, sheet.before, sheet.after):

@@ -24,6 +24,7 @@ FORMAT = 1
 SUFFIX = ".journal"
 LONGEST = 1 << 20  # bytes; a longer journal is emptied as soon as nothing is applied
 TRIES = 3
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +287,7 @@ def _append(descriptor: int, data: bytes) -> None:
 
 
 def _line(record: Mapping[str, object]) -> bytes:
-    text = json.dumps(record, separators=(",", ":"))
+    text = _ENCODER.encode(record)
     return f'["{zlib.crc32(text.encode()):08x}",{text}]\n'.encode()
 
 

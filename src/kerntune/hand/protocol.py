@@ -83,9 +83,17 @@ class Lines:
         return [line for line in lines if line.strip()]
 
 
+def _fields(item: object) -> dict[str, object]:
+    assert isinstance(item, Effect | Outcome), "only these two travel as they are"
+    return {name: getattr(item, name) for name in item.__slots__}
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=_fields)
+
+
 def encode(message: Mapping[str, object]) -> bytes:
     """Returns a message as one line."""
-    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+    return _ENCODER.encode(message).encode() + b"\n"
 
 
 def parse(line: bytes) -> dict[str, object]:
@@ -95,7 +103,7 @@ def parse(line: bytes) -> dict[str, object]:
         HandError: it is not one JSON object, or names a field twice.
     """
     try:
-        message = json.loads(line, object_pairs_hook=_unique)
+        message = _DECODER.decode(line.decode())
     except (ValueError, RecursionError) as error:
         msg = f"not a JSON line: {error}"
         raise HandError(msg, kind="protocol") from error
@@ -245,3 +253,6 @@ def _unique(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
         msg = "a field stands there twice"
         raise ValueError(msg)
     return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from kerntune.errors import HandError
 from kerntune.hand import guardian, protocol
@@ -115,7 +115,7 @@ class Session:
         effects = self._effects(config, written)
         self._stack.append(written)
         self._ends = self._clock() + lease_s
-        return {"effects": [asdict(effect) for effect in effects], "depth": len(self._stack)}
+        return {"effects": effects, "depth": len(self._stack)}
 
     def _write(self, changes: Sequence[Change]) -> tuple[Change, ...]:
         """Writes a transaction and returns it as read back; on any failure all of it goes back first."""
@@ -217,8 +217,7 @@ class Session:
             raise HandError(msg, kind="protocol")
         outcomes = [*(self._expired or []), *self._back(keep)]
         expired, self._expired = self._expired is not None, None
-        found = [asdict(outcome) for outcome in outcomes]
-        return {"outcomes": found, "expired": expired, "depth": len(self._stack)}
+        return {"outcomes": outcomes, "expired": expired, "depth": len(self._stack)}
 
     def _back(self, keep: int) -> list[Outcome]:
         """Undoes all but the oldest transactions, newest first; what is stuck stays on the stack."""

@@ -18,6 +18,7 @@ class Sysctl:
 
     def __init__(self, root: Path = Path("/proc/sys")) -> None:
         self._root = root
+        self._files: dict[str, str] = {}
 
     def read(self, knob: Knob) -> tuple[str, ...]:
         """Returns the words of the knob's file."""
@@ -46,9 +47,14 @@ class Sysctl:
         """Opens the file for writing and writes nothing: mode 0644 and root do not mean writable."""
         os.close(os.open(self._file(knob), os.O_WRONLY | os.O_CLOEXEC))
 
-    def _file(self, knob: Knob) -> Path:
+    def _file(self, knob: Knob) -> str:
+        if knob.path not in self._files:
+            self._files[knob.path] = self._found(knob)
+        return self._files[knob.path]
+
+    def _found(self, knob: Knob) -> str:
         path = PurePosixPath(knob.path)
         relative = path.relative_to(ROOT) if path.is_absolute() else path
         if ".." in relative.parts or "{" in knob.path:
             raise OSError(errno.EPERM, f"not a knob's path: {knob.path}")
-        return self._root / relative
+        return str(self._root / relative)
