@@ -117,4 +117,6 @@ def test_its_faults_are_named_in_its_own_words():
 
 def test_a_plan_with_a_field_of_that_format_is_a_plan():
     """A typo must not turn a plan file into another format."""
-    assert "action_space" in faults({"goal": "x", "knobs": [], "action_space": []})
+    found = faults({"goal": "x", "knobs": [], "action_space": []})
+
+    assert found["action_space"].startswith("is not a field here")

@@ -207,6 +207,15 @@ def test_a_knob_that_may_not_be_tuned_is_a_fault(knob, problem):
     assert problem in faults(changed(knobs=[{"knob": knob}], hints=[]))["knobs[0].knob"]
 
 
+def test_a_fault_names_its_place_behind_an_ill_formed_knob():
+    """An entry that is no knob at all does not shift the numbers of those behind it."""
+    knobs = [7, {"knob": 8}, {"knob": WMEM}, {"knob": "kernel.panic"}]
+
+    found = faults(changed(knobs=knobs, hints=[]))
+
+    assert set(found) == {"knobs[0]", "knobs[1].knob", "knobs[3].knob"}
+
+
 def test_a_hint_must_lie_within_the_plan():
     """A value that the kernel would take, but which the plan does not search."""
     found = faults(changed(hints=[{"config": {WMEM: 1 << 28, "net.ipv4.tcp_congestion_control": "vegas"}}]))

@@ -116,6 +116,33 @@ def test_pairs_are_there_before_their_trial_ended(make, store, path):
         assert history.run(run_id).trials == 0
 
 
+def test_one_run_of_each_pair_was_first(make, store):
+    """The order of a pair can be read off either of its samples."""
+    run_id = store.begin(make.plan, make.setup)
+    store.append(run_id, TrialDone(make.trial(1, pairs=4)))
+
+    query = "SELECT sum(is_first) FROM samples WHERE role <> 'warmup' GROUP BY position"
+    assert [row[0] for row in store._connection.execute(query)] == [1, 1, 1, 1]
+
+
+def test_an_answer_is_of_one_moment(make, store, path):
+    """A trial that ends while a reader looks at it in flight does not lose its pairs in that answer."""
+    run_id = store.begin(make.plan, make.setup)
+    *pairs, end = make.events(make.trial(1))
+    for event in pairs:
+        store.append(run_id, event)
+
+    def meanwhile(statement: str) -> None:
+        if statement.startswith("SELECT samples.*") and not store.trials(run_id):
+            store.append(run_id, end)
+
+    with History.open(path) as history:
+        history._connection.set_trace_callback(meanwhile)
+        (flying,) = history.unfinished(run_id)
+        assert flying.measurement.pairs == make.trial(1).measurement.pairs
+        assert history.trials(run_id) == (make.trial(1),)
+
+
 def die_after(path: Path, act) -> str:
     """Returns the id of a run whose process was killed after `act(store, run_id)`."""
     receive, send = os.pipe()

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticCustomError
 
 from kerntune.model.plan import Budget, Direction, Guard, Hint, Objective, Pick, Plan, WorkloadChoice
@@ -29,8 +30,14 @@ KnobValue = Annotated[int | str, BeforeValidator(_value)]
 Options = dict[str, JsonValue]
 
 
+def _title(shape: type) -> str:
+    return shape.__name__.removesuffix("Shape")
+
+
 class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False, frozen=True, model_title_generator=_title
+    )
 
 
 class WorkloadShape(_Shape):
@@ -85,8 +92,6 @@ class BudgetShape(_Shape):
 class PlanShape(_Shape):
     """One study to be carried out."""
 
-    model_config = ConfigDict(title="kerntune plan")
-
     schema_id: Annotated[str, Field(alias="$schema")] = SCHEMA_ID
     version: Literal[1] = 1
     goal: Text
@@ -120,6 +125,13 @@ class PlanShape(_Shape):
         )
 
 
+class _Untitled(GenerateJsonSchema):
+    """A schema whose fields have no titles besides their names."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002
+        return False
+
+
 def dump_plan(plan: Plan) -> str:
     """Returns a plan as the text of a plan file: two-space JSON, fields always in the same order."""
     document = {
@@ -144,7 +156,7 @@ def dump_plan(plan: Plan) -> str:
 
 def schema() -> str:
     """Returns the JSON Schema of plan files as text, as published in docs/reference/plan.schema.json."""
-    made = PlanShape.model_json_schema(by_alias=True)
+    made = PlanShape.model_json_schema(by_alias=True, schema_generator=_Untitled)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
     return json.dumps({**head, **made}, indent=2) + "\n"
 

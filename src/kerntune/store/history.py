@@ -23,9 +23,9 @@ RUNS = """SELECT runs.*,
     FROM runs"""
 
 SAMPLES = """SELECT samples.* FROM samples JOIN trials USING (trial_id)
-    WHERE run_id = ? AND state = ? ORDER BY number, trial_id, position"""
+    WHERE run_id = ? AND (state = 'done') = ? ORDER BY number, trial_id, position"""
 
-TRIALS = "SELECT * FROM trials WHERE run_id = ? AND state = ? ORDER BY number, trial_id"
+TRIALS = "SELECT * FROM trials WHERE run_id = ? AND (state = 'done') = ? ORDER BY number, trial_id"
 
 
 class History:
@@ -100,12 +100,11 @@ class History:
 
     def trials(self, run_id: str) -> tuple[Trial, ...]:
         """Returns the trials that ended, in their order, equal to those that were appended."""
-        return tuple(_trial(row, samples) for row, samples in self._trials(run_id, "done"))
+        return self._trials(run_id, ended=True)
 
     def unfinished(self, run_id: str) -> tuple[Trial, ...]:
         """Returns the trials that were cut off by a crash, last the one in flight, as far as they came."""
-        states = ("abandoned", "open")
-        return tuple(_trial(*found) for state in states for found in self._trials(run_id, state))
+        return self._trials(run_id, ended=False)
 
     def notes(self, run_id: str) -> tuple[str, ...]:
         """Returns the notes of a run in their order."""
@@ -119,12 +118,12 @@ class History:
         query = "SELECT 1 FROM stops JOIN runs USING (run_id, resumed) WHERE run_id = ? LIMIT 1"
         return bool(self._rows(query, run_id))
 
-    def _trials(self, run_id: str, state: str) -> Iterator[tuple[sqlite3.Row, Sequence[sqlite3.Row]]]:
+    def _trials(self, run_id: str, *, ended: bool) -> tuple[Trial, ...]:
         with self._moment():
-            rows = self._rows(TRIALS, run_id, state)
-            samples = self._rows(SAMPLES, run_id, state)
+            rows = self._rows(TRIALS, run_id, ended)
+            samples = self._rows(SAMPLES, run_id, ended)
         by_trial = {key: list(group) for key, group in groupby(samples, key=lambda row: row["trial_id"])}
-        return ((row, by_trial.get(row["trial_id"], [])) for row in rows)
+        return tuple(_trial(row, by_trial.get(row["trial_id"], [])) for row in rows)
 
     def _run(self, row: sqlite3.Row) -> Run:
         owner = decode(Owner, row["owner"])
