@@ -133,7 +133,10 @@ def test_small_losses_cannot_add_up():
     bench = Bench(knobs_that(dict.fromkeys("abcdef", 0.015)), noise=0.002)
     _, found = bench.minimized(bench.confirmed())
 
+    drops = [trial for trial in bench.desk.trials if trial.comparison.stage is Stage.MINIMIZE]
     assert found.trial.verdict.gain > (1.015**6 - 1) / 2
+    assert drops
+    assert all(trial.comparison.reference == ALL for trial in drops)
 
 
 def test_a_single_knob_needs_nothing_more():
