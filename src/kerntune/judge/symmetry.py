@@ -6,7 +6,7 @@ likely +d as -d, whatever the noise looks like: skewed, heavy-tailed, drifting. 
 40 in at most 1 of 40 such games, at whatever moment one stops. Capital is the evidence.
 
 Sources: Ville 1939 (the inequality); Ramdas, Grünwald, Vovk and Shafer 2023, "Game-theoretic statistics and
-safe anytime-valid inference" (the method). Why this one: docs/decisions/0001-sign-symmetric-evidence.md.
+safe anytime-valid inference" (the method). Why this one: docs/decisions/0001-evidence-from-signs.md.
 """
 
 import math
