@@ -28,7 +28,7 @@ class Lane:
     ) -> None:
         self.seconds_per_byte = 8 / rate_bps
         self.delay_s = delay_s
-        self.queue_s = queue_bytes * self.seconds_per_byte
+        self.queue_s = (queue_bytes + 0.5) * self.seconds_per_byte  # half a byte against rounding
         self.dropped = 0
         self.lost = 0
         self._loss = loss
