@@ -2,7 +2,9 @@
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import jsonschema
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kerntune.catalog import load
-from kerntune.errors import PlanError
+from kerntune.errors import KerntuneBug, PlanError
 from kerntune.model.plan import Budget, Direction, Guard, Hint, Objective, Pick, Plan, WorkloadChoice
 from kerntune.planfile import Known, dump_plan, load_plan, parse_plan, schema
 
@@ -82,6 +84,16 @@ def test_a_printed_plan_is_the_same_plan():
     assert (plan, notes) == (PLAN, ())
     assert dump_plan(plan) == text
     jsonschema.validate(json.loads(text), json.loads(schema()))
+
+
+def test_frozen_options_are_printed_and_impossible_ones_are_a_bug():
+    """A planner may freeze its mappings; a set or infinity would not come back."""
+    frozen = replace(PLAN, target_options=MappingProxyType({"link": MappingProxyType({"rate": 1})}))
+    assert parse_plan(dump_plan(frozen), CATALOG, KNOWN)[0].target_options == {"link": {"rate": 1}}
+
+    for bad in ({"hosts": {"a"}}, {"rate": float("inf")}):
+        with pytest.raises(KerntuneBug, match="cannot print the plan of file"):
+            dump_plan(replace(PLAN, target_options=bad))
 
 
 def test_all_faults_are_reported_at_once():

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticCustomError
 
+from kerntune.errors import KerntuneBug
 from kerntune.model.plan import Budget, Direction, Guard, Hint, Objective, Pick, Plan, WorkloadChoice
 
 SCHEMA_ID = "urn:kerntune:plan:1"
@@ -133,7 +134,11 @@ class _Untitled(GenerateJsonSchema):
 
 
 def dump_plan(plan: Plan) -> str:
-    """Returns a plan as the text of a plan file: two-space JSON, fields always in the same order."""
+    """Returns a plan as the text of a plan file: two-space JSON, fields always in the same order.
+
+    Raises:
+        KerntuneBug: its options hold what JSON has no word for.
+    """
     document = {
         "$schema": SCHEMA_ID,
         "version": 1,
@@ -150,7 +155,11 @@ def dump_plan(plan: Plan) -> str:
         "seed": plan.seed,
         "planner": plan.planner,
     }
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+    try:
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+    except (TypeError, ValueError) as error:
+        msg = f"cannot print the plan of {plan.planner}: {error}"
+        raise KerntuneBug(msg, hint="a plan's options hold JSON values only") from error
     return text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate becomes JSON's own escape
 
 
@@ -170,5 +179,5 @@ def _pick(pick: Pick) -> dict[str, object]:
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
-    msg = f"a plan's options hold JSON values only, not {value!r}"
+    msg = f"{value!r} is no JSON value"
     raise TypeError(msg)

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -185,5 +185,5 @@ def _sample(row: sqlite3.Row) -> Sample:
         metrics=decode(tuple[Metric, ...], row["metrics"]),
         wall_s=row["wall_s"],
         started_at=row["started_at"],
-        telemetry=decode(Mapping[str, float], row["telemetry"]),  # type: ignore[type-abstract]
+        telemetry=decode(dict[str, float], row["telemetry"]),
     )

@@ -25,7 +25,7 @@ STATE_OF = {Ending.INTERRUPTED: RunState.INTERRUPTED, Ending.FAILURES: RunState.
 """Endings after which a run is not `done`."""
 
 SAMPLE = """INSERT INTO samples (trial_id, position, role, is_first, started_at, wall_s, metrics, telemetry)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 class Store(History):
@@ -193,16 +193,15 @@ class Store(History):
 
 def _put_pair(cursor: sqlite3.Cursor, run_id: str, event: PairDone) -> None:
     trial_id = _open_trial(cursor, run_id, event.number, event.comparison)
-    query = "SELECT count(*) FROM samples WHERE trial_id = ? AND role = 'reference'"
-    position = cursor.execute(query, (trial_id,)).fetchone()[0]
-    _put_samples(cursor, trial_id, position, event.pair)
+    _put_samples(cursor, trial_id, _pairs_stored(cursor, trial_id), event.pair)
 
 
 def _put_trial(cursor: sqlite3.Cursor, run_id: str, trial: Trial) -> None:
     trial_id = _open_trial(cursor, run_id, trial.number, trial.comparison)
     for position, sample in enumerate(trial.measurement.warmups):
         cursor.execute(SAMPLE, (trial_id, position, "warmup", 1, *_columns(sample)))
-    for position, pair in enumerate(trial.measurement.pairs):
+    stored = _pairs_stored(cursor, trial_id)
+    for position, pair in enumerate(trial.measurement.pairs[stored:], stored):
         _put_samples(cursor, trial_id, position, pair)
     verdict = encode(trial.verdict) if trial.verdict else None
     failure = encode(trial.failure) if trial.failure else None
@@ -223,6 +222,11 @@ def _open_trial(cursor: sqlite3.Cursor, run_id: str, number: int, comparison: Co
         msg = f"trial {number} of {run_id} is stored already"
         raise KerntuneBug(msg)
     return int(row["trial_id"])
+
+
+def _pairs_stored(cursor: sqlite3.Cursor, trial_id: int) -> int:
+    query = "SELECT count(*) FROM samples WHERE trial_id = ? AND role = 'reference'"
+    return int(cursor.execute(query, (trial_id,)).fetchone()[0])
 
 
 def _put_samples(cursor: sqlite3.Cursor, trial_id: int, position: int, pair: Pair) -> None:
