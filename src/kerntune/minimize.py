@@ -88,6 +88,7 @@ class _Dropper:
         self.full = {**space.default, **confirmed.comparison.candidate}
         self.complete = True
         self.notes: list[str] = []
+        self._known: dict[frozenset[str], bool] = {}
         self._desk = desk
         self._objective = objective
         self._space = space
@@ -113,7 +114,9 @@ class _Dropper:
             if others and (yield from self._survives(others)):
                 kept = others
         if not self.complete:
-            yield self.note(f"not enough time to find out which of {', '.join(kept)} matter")
+            failing = self._desk.failures_in_a_row >= FAILURES_TO_STOP
+            why = "too many failures" if failing else "not enough time"
+            yield self.note(f"{why} to find out which of {', '.join(kept)} matter")
         return kept
 
     def _ranked(self) -> list[str]:
@@ -129,7 +132,13 @@ class _Dropper:
         return ranked
 
     def _survives(self, names: Sequence[str]) -> Generator[Event, None, bool]:
-        """Says whether these knobs alone are measurably no slower than the whole candidate."""
+        """Says whether these knobs alone are not measurably slower than the whole candidate. Asks once."""
+        key = frozenset(names)
+        if key not in self._known:
+            self._known[key] = yield from self._tried(names)
+        return self._known[key]
+
+    def _tried(self, names: Sequence[str]) -> Generator[Event, None, bool]:
         config = self.only(names)
         if not _is_ordered(self._space, config):
             return False
