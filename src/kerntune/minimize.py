@@ -15,7 +15,7 @@ from kerntune.model.space import Space
 from kerntune.model.trial import Comparison, Event, Note, Stage, Trial
 from kerntune.model.verdict import Noise, Outcome, Verdict
 
-MOST_PAIRS_A_DROP = 8
+MOST_PAIRS_A_DROP = 12
 FAILURES_TO_STOP = 3
 
 

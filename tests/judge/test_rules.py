@@ -179,9 +179,9 @@ def test_dropping_what_matters_is_worse():
 
 
 def test_the_margin_never_swallows_the_confirmed_gain():
-    """In noise one would forgive 2.5 %; of a gain of 2 % no more than half may be lost."""
+    """In noise one would forgive 2 %; of a gain of 2 % no more than half may be lost."""
     small = Verdict(Outcome.BETTER, gain=0.02, low=0.001, high=0.04, pairs=25)
-    lost = [-0.019, -0.018, -0.020, -0.019, -0.018, -0.020, -0.019, -0.019]
+    lost = [-0.019, -0.018, -0.020, -0.019] * 3
 
     assert ended(dropping(SPEED, NOISY, small), lost)[1].outcome is Outcome.WORSE
     assert ended(dropping(SPEED, NOISY, LEADER), lost)[1].outcome is Outcome.UNDECIDED

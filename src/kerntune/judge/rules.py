@@ -83,7 +83,7 @@ def confirmation(objective: Objective, noise: Noise, *, most: int = MOST_PAIRS) 
     return _usable(objective, look)
 
 
-def dropping(objective: Objective, noise: Noise, confirmed: Verdict, *, most: int = 8) -> Rule:
+def dropping(objective: Objective, noise: Noise, confirmed: Verdict, *, most: int = 12) -> Rule:
     """Returns the rule of the minimisation: does a config lose measurably against a confirmed, larger one?
 
     The outcome is worse when it does, undecided when it does not. The margin is the smallest gain worth
