@@ -147,6 +147,7 @@ def keep(channel: socket.socket, directory: Path) -> None:
     Raises:
         TargetError: the kernel refused a private directory or a network namespace.
     """
+    syscalls.name_process("kerntune-pid1")
     syscalls.die_with_parent(signal.SIGKILL)
     syscalls.unshare(syscalls.NEW_MOUNTS, "a private view of the files")
     syscalls.privatize_mounts()
@@ -195,6 +196,7 @@ def main(argv: list[str]) -> int:
     if pid == 0:
         os._exit(attempt(channel, lambda: keep(channel, Path(argv[3]))))
     channel.close()
+    syscalls.name_process("kerntune-keeper")
     watch(tuner, pid)
     return 0
 

@@ -170,11 +170,13 @@ class Raiser:
 
 
 def _forward(middle: int, link: Link, seed: int, control: socket.socket, memory: int) -> None:
+    syscalls.name_process("kerntune-link")
     syscalls.enter(middle, syscalls.NEW_NET)
     with mmap.mmap(memory, tally.SIZE) as shared:
         forwarder.serve(wiring.MIDDLE_DEVICES, link, seed, control, shared)
 
 
 def _serve_hand(namespace: int, requests: int, replies: int, journal: Path, catalog: Catalog) -> None:
+    syscalls.name_process("kerntune-hand")
     syscalls.enter(namespace, syscalls.NEW_NET)
     hand_program.serve(requests, replies, journal, catalog, Terms(lease_s=LONGEST_LEASE_S))

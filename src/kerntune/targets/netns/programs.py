@@ -36,6 +36,7 @@ def serve(program: Program) -> None:
 
     Called as the first process of a process namespace; ends when it is killed.
     """
+    syscalls.name_process("kerntune-init")
     syscalls.enter(program.network, syscalls.NEW_NET)
     _show_own_processes()
     told, tell = os.pipe()
