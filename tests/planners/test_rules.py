@@ -137,6 +137,17 @@ def test_every_plan_asks_for_a_link_the_target_can_make(plans: list[Plan]) -> No
         assert parse(plan.target_options).rtt_ms == plan.target_options["rtt_ms"], plan.goal
 
 
+def test_every_plan_asks_what_its_workload_can_do(plans: list[Plan]) -> None:
+    """The workload takes the options, and has the metrics of objective and guards, in their directions."""
+    registered = {point.name: point for point in entry_points(group="kerntune.workloads")}
+    for plan in plans:
+        workload = registered[plan.workload.name].load()(plan.workload.options)
+        given = {metric.name: metric.direction for metric in workload.metrics(parse({}).link("forwarder"))}
+
+        for wanted in (plan.objective, *plan.guards):
+            assert given[wanted.metric] == wanted.direction, plan.goal
+
+
 def test_the_demonstration_gets_the_knob_that_matters(planner: Rules) -> None:
     """The send buffer's maximum leads, and every starting point raises it to at least 16 MiB."""
     plan = planner.plan("bulk file transfer over a long-distance link")
