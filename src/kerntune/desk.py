@@ -14,6 +14,7 @@ from kerntune.interfaces import Rig
 from kerntune.judge import Rule, Ruling
 from kerntune.model.measurement import Measurement, Pair, Sample
 from kerntune.model.trial import Comparison, Event, Failure, FailureKind, PairDone, Trial, TrialDone
+from kerntune.model.verdict import Outcome
 
 
 def failure_of(error: KerntuneError) -> Failure:
@@ -31,13 +32,13 @@ def failure_of(error: KerntuneError) -> Failure:
             return Failure(FailureKind.TARGET, str(error))
 
 
-def is_reference_first(seed: int | None, trial: int, pair: int) -> bool:
-    """Draws which run of a pair goes first: a coin that can be thrown again, or strict turns without a seed.
+def is_reference_first(seed: int, trial: int, pair: int) -> bool:
+    """Draws which run of a pair goes first: a coin that can be thrown again.
 
-    Source: randomisation makes "no effect" mean exactly that a gain's sign is a coin's (Fisher 1935).
+    Not in turns: a disturbance that returns every four runs would pass for an effect in nearly half of all
+    studies (docs/concepts/measuring.md). Source: randomisation makes "no effect" mean exactly that a gain's
+    sign is a coin's (Fisher 1935, The Design of Experiments).
     """
-    if seed is None:
-        return (trial + pair) % 2 == 0
     return hashlib.blake2b(f"{seed}/{trial}/{pair}".encode(), digest_size=1).digest()[0] % 2 == 0
 
 
@@ -45,8 +46,7 @@ class Desk:
     """Carries out the comparisons of one study on a rig.
 
     `past` are the trials already stored, in their order. `time_s` is the wall-clock budget; the clock goes on
-    from where the past ended. `seed` draws which run of each pair goes first; without one they take turns,
-    which a disturbance that returns every four runs can pass off as an effect.
+    from where the past ended. `seed` draws which run of each pair goes first.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Desk:
         past: Sequence[Trial] = (),
         time_s: float = float("inf"),
         clock: Callable[[], float] = time.monotonic,
-        seed: int | None = None,
+        seed: int = 0,
     ) -> None:
         self.trials: list[Trial] = []
         self._rig = rig
@@ -143,6 +143,8 @@ class Desk:
                 pairs.append(pair)
                 ruling = rule(pairs)
                 yield PairDone(number, comparison, pair, ruling.verdict)
+            if ruling.verdict.outcome is Outcome.INVALID:
+                failure = Failure(FailureKind.METRIC, ruling.verdict.reason)
         except KerntuneError as error:
             failure = failure_of(error)
         verdict = None if failure else ruling.verdict

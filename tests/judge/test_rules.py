@@ -102,8 +102,14 @@ def test_a_candidate_that_is_clearly_behind_gets_one_pair():
 
 def test_a_candidate_that_may_be_ahead_is_measured_again():
     """A first lucky pair is not believed; when the second one is sober, the race is over."""
-    assert ended(racing(SPEED, QUIET, LEADER), [0.6] * 3)[0] == 3
+    assert ended(racing(SPEED, NOISY, LEADER), [0.45] * 3)[0] == 3
     assert ended(racing(SPEED, NOISY, LEADER), [0.40, 0.30, 0.0])[0] == 2
+
+
+def test_a_candidate_that_is_clearly_ahead_gets_two_pairs():
+    """A lead far beyond the noise needs no third look; one pair is never enough."""
+    assert ended(racing(SPEED, QUIET, LEADER), [0.6] * 3)[0] == 2
+    assert ended(racing(SPEED, QUIET, LEADER), [5.0] * 3)[0] == 2
 
 
 def test_without_a_leader_the_default_is_to_be_beaten():
@@ -112,7 +118,7 @@ def test_without_a_leader_the_default_is_to_be_beaten():
 
     assert ended(racing(SPEED, QUIET), [-0.1] * 3)[0] == 1
     assert ended(racing(SPEED, QUIET, loser), [-0.1] * 3)[0] == 1
-    assert ended(racing(SPEED, QUIET), [0.1] * 3)[0] == 3
+    assert ended(racing(SPEED, QUIET), [0.1] * 3)[0] == 2
 
 
 def test_a_huge_gain_is_confirmed_in_six_pairs():

@@ -60,7 +60,7 @@ def test_a_verdict_is_one_sentence_with_values_interval_and_n():
         "Better",
         "241.2 → 775 Mbit/s",
         "+221 % [+215 %, +228 %]",
-        "95%",
+        "95 %",
         "6 fresh interleaved pairs",
     ):
         assert part in sentence

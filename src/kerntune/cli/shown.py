@@ -2,6 +2,7 @@
 
 import functools
 import json
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec
@@ -70,14 +71,19 @@ def say(what: object, *, error: bool = False) -> None:
     """Prints on standard output, or standard error."""
     console = Console(stderr=error)
     if isinstance(what, Table):
-        console.print(what, width=console.width if console.is_terminal else PIPED_WIDTH)
+        Console(width=None if console.is_terminal else PIPED_WIDTH, stderr=error).print(what)
     else:
         say_lines([str(what)], console)
 
 
-def say_lines(lines: Iterable[str], console: Console, *, style: str = "") -> None:
-    """Prints lines as they are: no markup, no wrapping, whatever they hold."""
+def say_lines(lines: Iterable[str], console: Console, *, style: str = "", indent: int = 0) -> None:
+    """Prints lines as they are, without markup, whatever they hold.
+
+    With `indent` a line that is longer than the terminal goes on that far to the right; a pipe gets it whole.
+    """
     for line in lines:
+        if indent and console.is_terminal and len(line) > console.width:
+            line = textwrap.fill(line, console.width, subsequent_indent=" " * indent)  # noqa: PLW2901
         console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -126,7 +132,7 @@ def studied(plan: Plan, *, as_json: bool, past: Past | None = None) -> None:
     here = app.settings()
     last: Trial | None = None
     with app.tuning(plan, here, past=past) as tuning:
-        say_lines(text.plan_lines(plan, tuning.brief.metric.unit), console)
+        say_lines(text.plan_lines(plan, tuning.brief.metric.unit), console, indent=10)
         say_lines([f"Run       {tuning.run_id}", ""], console)
         with screen(console, plan) as view:
             for event in tuning:

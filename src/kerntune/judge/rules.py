@@ -55,9 +55,10 @@ def racing(objective: Objective, noise: Noise, incumbent: Verdict | None = None,
     def look(gains: list[float]) -> Ruling:
         low, high = _rule_of_thumb(gains, pair_scale(noise), _Z68)
         behind = high < bar
+        ahead = len(gains) >= 2 and _rule_of_thumb(gains, pair_scale(noise), _Z90)[0] > bar
         reason = "behind the best so far" if behind else "may be ahead of the best so far"
         verdict = _verdict(Outcome.UNDECIDED, gains, (low, high, 0.68), reason)
-        return Ruling(verdict, finished=behind or len(gains) >= most)
+        return Ruling(verdict, finished=behind or ahead or len(gains) >= most)
 
     return _usable(objective, look)
 

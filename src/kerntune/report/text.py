@@ -105,7 +105,7 @@ def verdict_sentence(result: Result, plan: Plan, unit: str = "") -> str:
     values = f"{number(result.baseline)} → {number(result.best)}{' ' + unit if unit else ''}"
     sentence = (
         f"{word}: {plan.objective.metric} {values}, gain {interval(verdict)} "
-        f"at {verdict.confidence:.0%} confidence, {verdict.pairs} fresh interleaved pairs."
+        f"at {100 * verdict.confidence:.0f} % confidence, {verdict.pairs} fresh interleaved pairs."
     )
     if verdict.outcome is Outcome.BETTER or not verdict.reason:
         return sentence
