@@ -7,9 +7,9 @@ from kerntune.app.settings import settings
 
 def test_state_goes_where_xdg_says():
     """XDG_STATE_HOME/kerntune, and everything below it."""
-    here = settings({"XDG_STATE_HOME": "/var/tmp/state"})
+    here = settings({"XDG_STATE_HOME": "/elsewhere/state"})
 
-    assert here.state_dir == Path("/var/tmp/state/kerntune")
+    assert here.state_dir == Path("/elsewhere/state/kerntune")
     assert here.store_path.parent == here.state_dir
     assert here.journal_dir.parent == here.state_dir
 
