@@ -29,7 +29,7 @@ def test_the_cloud_begins_around_the_best_point_told():
 
 @pytest.mark.parametrize("together", [1, 7])
 def test_it_climbs(together):
-    """After some generations the draws are nearer to the top, also when several are asked before any is told."""
+    """After some generations the draws are nearer to the top; several may be asked before any is told."""
     optimizer, top = Cmaes(PLANE, seed=2), (0.15, 0.7, 0.4)
     distances = []
     for _ in range(140 // together):

@@ -1,6 +1,7 @@
 """Every registered optimizer keeps the promises of the conformance suite."""
 
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,10 @@ def test_the_built_in_optimizers_are_registered():
     names = {entry.name for entry in REGISTERED}
 
     assert {"random", "grid", "tpe", "gp", "cmaes", "auto"} <= names
+
+
+def test_every_registered_optimizer_is_in_the_reference():
+    """The page that lists the optimizers lists them all."""
+    page = (Path(__file__).parents[2] / "docs/reference/optimizers.md").read_text()
+
+    assert [entry.name for entry in REGISTERED if f"| `{entry.name}` |" not in page] == []

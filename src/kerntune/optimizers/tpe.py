@@ -6,8 +6,8 @@ from kerntune.encoding import Cube, Point
 from kerntune.optimizers.starts import Starts
 
 STARTUP = 6
-"""Uniform points are drawn until so many are told, hints and all. 1 to 10 differ by less than 3 % of the
-headroom after 20 runs (docs/reference/optimizers.md)."""
+"""Uniform points are drawn until so many are told, hints and all. 1, 6 and 10 differ by at most 3 % of the
+headroom (docs/reference/optimizers.md)."""
 
 
 class Tpe:
