@@ -72,8 +72,28 @@ def test_a_format_says_which_metrics_it_defines():
 
 
 SNIPPETS = st.sampled_from(
-    'ops: |tps = |{"ops":|}|[|"GET","|3;fio-3.33;|;|====== GET ======|nan|1|e99|  read: IOPS=|Requests/sec: |\n|\r|{\n'
-    ' requests per second|"jobs"|99999999999999999999'.split("|")
+    [
+        "ops: ",
+        "tps = ",
+        '{"ops":',
+        "}",
+        "[",
+        '"GET","',
+        "3;fio-3.33;",
+        ";",
+        "====== GET ======",
+        "nan",
+        "1",
+        "e99",
+        "  read: IOPS=",
+        "Requests/sec: ",
+        " requests per second",
+        '"jobs"',
+        "\n",
+        "\r",
+        "{\n",
+        "9" * 5000,
+    ]
 )
 
 

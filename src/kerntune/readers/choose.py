@@ -74,14 +74,35 @@ def choose(matches: Matches, name: str, unit: str = "") -> float:
 
 
 def known_metrics(reader: str) -> Mapping[str, Known]:
-    """Returns the metrics a reader's format defines, empty for text, patterns and JSON.
+    """Returns the metrics a reader's format defines, empty for lines, patterns and JSON.
 
     With redis-benchmark a test's name and a dot may stand before them, with fio a job's.
     """
-    found = READERS[reader]
+    found = READERS.get(reader)
     if isinstance(found, formats.Format):
         return {name: entry.known for name, entry in found.entries.items()}
     return {"redis-benchmark": redis.METRICS, "fio": fio.METRICS}.get(reader, {})
+
+
+def known_metric(reader: str, find: str) -> Known | None:
+    """Returns a metric's unit and direction if the reader's format defines it."""
+    known = known_metrics(reader)
+    if reader in {"redis-benchmark", "fio"} and find not in known:
+        find = ".".join(find.split(".")[-2 if reader == "fio" else -1 :])
+    return known.get(find)
+
+
+def find_problem(reader: str, find: str) -> str:
+    """Returns what is wrong with a place to look at, or nothing, also where the reader is not known."""
+    if reader == "regex":
+        problem = text.regex_problem(find)
+        return f"the pattern {find!r} {problem}" if problem else ""
+    if reader == "json":
+        problem = text.path_problem(find)
+        return f"the path {find!r} {problem}" if problem else ""
+    if known_metrics(reader) and known_metric(reader, find) is None:
+        return f"{reader} prints no {find!r}; it prints {', '.join(known_metrics(reader))}"
+    return ""
 
 
 def _value(reader: Reader, printed: str, one: Wanted) -> float:
