@@ -28,20 +28,23 @@ def check_workload(make: Make, options: Mapping[str, object], place: Place, *, d
     """
     broken = [*_option_faults(make, options), *_metric_faults(make(options), place.link)]
     watched = Watched(place)
-    broken += _run_faults(make(options), watched, deadline_s)
-    broken += _late_faults(make(options), watched)
-    if watched.left:
-        broken.append(f"{watched.left} of the programs it started were never ended")
+    try:
+        broken += _run_faults(make(options), watched, deadline_s)
+        broken += _late_faults(make(options), watched)
+    finally:
+        left = watched.end_left()
+    if left:
+        broken.append(f"{left} of the programs it started were never ended")
     if broken:
         raise AssertionError("\n".join(broken))
 
 
 class Watched:
-    """A place that counts the programs that were started and not ended."""
+    """A place that knows the programs that were started and not ended."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self.left = 0
+        self._left: list[Process] = []
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -59,22 +62,28 @@ class Watched:
 
     def start(self, argv: Sequence[str], host: str, stdout: int, stderr: int) -> Process:
         """Starts a program and remembers it."""
-        process = WatchedProcess(self._place.start(argv, host, stdout, stderr), self)
-        self.left += 1
+        process = WatchedProcess(self._place.start(argv, host, stdout, stderr), self._left)
+        self._left.append(process)
         return process
 
     def network_counters(self) -> Mapping[str, float]:
         """Returns the place's counters."""
         return self._place.network_counters()
 
+    def end_left(self) -> int:
+        """Ends the programs that nobody ended; returns how many they were."""
+        left = list(self._left)
+        for process in left:
+            process.end()
+        return len(left)
+
 
 class WatchedProcess:
-    """A program whose first end is counted."""
+    """A program that leaves the list of those left when it is ended."""
 
-    def __init__(self, process: Process, place: Watched) -> None:
+    def __init__(self, process: Process, left: list[Process]) -> None:
         self._process = process
-        self._place = place
-        self._is_ended = False
+        self._left = left
 
     def wait(self, timeout_s: float) -> int | None:
         """Returns its exit status, or None if it still runs."""
@@ -83,8 +92,8 @@ class WatchedProcess:
     def end(self) -> None:
         """Ends it."""
         self._process.end()
-        self._place.left -= not self._is_ended
-        self._is_ended = True
+        if self in self._left:
+            self._left.remove(self)
 
 
 def _option_faults(make: Make, options: Mapping[str, object]) -> Iterator[str]:
