@@ -75,7 +75,9 @@ class FakeWorkload:
         if self.slow and place.config == TUNED:
             msg = "did not end"
             raise RunFailed(msg, kind="timeout", tail="still here")
-        return tuple(Metric(name, value, "", Direction.MAXIMIZE) for name, value in self.values[setting].items())
+        return tuple(
+            Metric(name, value, "", Direction.MAXIMIZE) for name, value in self.values[setting].items()
+        )
 
 
 def test_pair_runs_neighbours_in_the_order_asked_and_undoes_each():

@@ -1,4 +1,4 @@
-"""The study from end to end, on a simulated rig whose truth is known. The real rigs are tested in tests/app."""
+"""The study from end to end, on a simulated rig whose truth is known."""
 
 import random
 from collections.abc import Callable, Sequence

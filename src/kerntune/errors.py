@@ -1,16 +1,16 @@
 """The error tree: every error says what failed and why, and its hint says what to do next.
 
-    KerntuneError
-    ├── InputError           wrong input: a goal, a plan file, an option       exit 2
-    │   ├── UnclearGoal      the sentence fits several plans; they are attached
-    │   └── PlanError        every fault of a plan, each with field and value
-    ├── TargetError          the target cannot be made, or is broken           exit 3
-    │   └── HandError        a knob cannot be read, written or restored
-    ├── WorkloadError        the workload cannot give numbers                  exit 4
-    │   ├── RunFailed        it exited non-zero, hung, or could not start
-    │   └── MetricError      a metric is missing, ambiguous or not finite
-    ├── StoreError           the store is locked, corrupt, or the disk full    exit 5
-    └── KerntuneBug          kerntune contradicts itself                       exit 1
+KerntuneError
+├── InputError           wrong input: a goal, a plan file, an option       exit 2
+│   ├── UnclearGoal      the sentence fits several plans; they are attached
+│   └── PlanError        every fault of a plan, each with field and value
+├── TargetError          the target cannot be made, or is broken           exit 3
+│   └── HandError        a knob cannot be read, written or restored
+├── WorkloadError        the workload cannot give numbers                  exit 4
+│   ├── RunFailed        it exited non-zero, hung, or could not start
+│   └── MetricError      a metric is missing, ambiguous or not finite
+├── StoreError           the store is locked, corrupt, or the disk full    exit 5
+└── KerntuneBug          kerntune contradicts itself                       exit 1
 """
 
 from collections.abc import Sequence

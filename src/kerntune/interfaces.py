@@ -12,14 +12,17 @@ from kerntune.model.plan import Direction, Plan
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The path between two hosts: bits per second, one-way delay, loss as a fraction, queue in bytes."""
+    """The path between two hosts: bits per second, one-way delay, loss as a fraction, queue in bytes.
+
+    A direct link (emulator "none") has no limit but the machine's: its rate is infinite, all else 0.
+    """
 
     rate_bps: float
     delay_s: float
     loss: float
     queue_bytes: int
     mtu: int
-    emulator: str  # "netem" or "forwarder"
+    emulator: str  # "netem", "forwarder" or "none"
 
 
 class Process(Protocol):

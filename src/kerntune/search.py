@@ -77,6 +77,7 @@ def search(
     """
     encoding = Encoding(brief.space)
     known: dict[tuple[object, ...], float] = {_key(brief.space.default): 0.0}
+    optimizer.tell(encoding.encode(brief.space.default), 0.0)
     for number in range(1, brief.plan.budget.trials + 1):
         stop = _enough(desk, brief, found)
         if stop is not None:

@@ -14,8 +14,7 @@ from kerntune import judge
 from kerntune.confirm import confirm
 from kerntune.desk import Desk
 from kerntune.interfaces import Optimizer, Rig
-from kerntune.minimize import minimize
-from kerntune.model.knob import Config
+from kerntune.minimize import importance, minimize
 from kerntune.model.measurement import Pair
 from kerntune.model.trial import Comparison, Ending, Event, Note, Result, Stage, Trial
 from kerntune.model.verdict import Noise, Outcome, Verdict
@@ -121,6 +120,7 @@ def conclude(desk: Desk, brief: Brief, findings: Findings) -> Result:
         benchmark_s=desk.benchmark_s,
         wall_s=desk.now_s,
         notes=tuple(findings.notes),
+        importance=importance(desk.trials, brief.space, best.comparison.candidate) if best else {},
     )
 
 

@@ -78,7 +78,7 @@ def test_a_direct_link_takes_no_numbers(intents: dict[str, Intent], catalog: Cat
     """A workload without a path keeps its direct link, and says that the number is not used."""
     plan = draft.plan("udp_streams", intents["udp_streams"], "g", numbers.read("200 ms round trip"), catalog)
 
-    assert plan.target_options == {"rtt_ms": 0.0}
+    assert plan.target_options == {"emulator": "none"}
     assert "200 ms is not used" in plan.hints[0].reason
 
 

@@ -50,6 +50,7 @@ def _found(result: Result) -> dict[str, Any]:
             "reason": verdict.reason,
         },
         "minimal_config": dict(result.minimal_config),
+        "importance": dict(result.importance),
         "ending": str(result.ending),
         "noise": _noise(result),
         "trials": result.trials,

@@ -123,8 +123,8 @@ def _optimizer(plan: Plan, space: Space) -> tuple[Optimizer, Sequence[str]]:
     encoding = Encoding(space)
     start = [encoding.encode({**space.default, **_present(hint.config, space)}) for hint in plan.hints]
     optimizer: Optimizer = plugin("optimizers", plan.optimizer)(encoding.cube, start, plan.seed)
-    chosen = getattr(optimizer, "chosen", "")
-    return optimizer, [f"optimizer {plan.optimizer}: {chosen}"] if chosen else []
+    note = getattr(optimizer, "note", "")
+    return optimizer, [note] if note else []
 
 
 def _present_values(space: Space) -> Config:

@@ -27,7 +27,7 @@ class Objective:
 class Guard:
     """A metric that must not get worse than `limit` times its neighbour at the default config.
 
-    With Direction.MINIMIZE (a latency) the run is refused above `limit` × default, with MAXIMIZE below it.
+    With Direction.MINIMIZE (a latency) the run is refused above `limit` x default, with MAXIMIZE below it.
     """
 
     metric: str

@@ -43,7 +43,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is to be compared: a candidate with a reference, asked for by a stage. `origin` says whose idea."""
+    """What is to be compared: a candidate with a reference, asked for by a stage; `origin`: whose idea."""
 
     stage: Stage
     candidate: Config

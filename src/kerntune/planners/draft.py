@@ -19,13 +19,19 @@ MIB = 1 << 20
 class Link:
     """The link a plan asks for: target options, and notes on numbers that were bent or not used."""
 
-    options: Mapping[str, float]
+    options: Mapping[str, float | str]
     notes: tuple[str, ...] = ()
 
     @property
     def bdp(self) -> float:
         """Returns the bytes in flight that fill the link: rate times round trip."""
-        return self.options.get("rate_mbit", 1000.0) * 1e6 / 8 * self.options.get("rtt_ms", 0.0) / 1e3
+        rate_mbit = float(self.options.get("rate_mbit", 1000.0))
+        return rate_mbit * 1e6 / 8 * self.rtt_s
+
+    @property
+    def rtt_s(self) -> float:
+        """Returns the round trip in seconds, 0 on a direct link."""
+        return float(self.options.get("rtt_ms", 0.0)) / 1e3
 
 
 def link(intent: Intent, numbers: Sequence[Number]) -> Link:
@@ -37,9 +43,9 @@ def link(intent: Intent, numbers: Sequence[Number]) -> Link:
         if rule is None:
             notes.append(f"{number.written} is not used: this workload runs on a direct link")
             continue
-        options[number.option] = min(max(number.value, rule.low), rule.high)
-        if options[number.option] != number.value:
-            notes.append(f"{_said(number, options[number.option])}, not {number.written}: {rule.because}")
+        value = options[number.option] = min(max(number.value, rule.low), rule.high)
+        if value != number.value:
+            notes.append(f"{_said(number, value)}, not {number.written}: {rule.because}")
     return Link(options, tuple(notes))
 
 
@@ -86,7 +92,7 @@ def _stretch(intent: Intent, path: Link) -> float:
     usual_s = float(intent.workload.options.get("duration_s", 0.0))
     if not usual_s:
         return 1.0
-    needed_s = intent.workload.round_trips * path.options.get("rtt_ms", 0.0) / 1e3
+    needed_s = intent.workload.round_trips * path.rtt_s
     return max(1.0, min(needed_s, intent.workload.longest_s) / usual_s)
 
 

@@ -132,7 +132,7 @@ class Intent(Entry):
     hints: Annotated[tuple[HintRule, ...], Field(min_length=2, max_length=3)]
     guards: tuple[GuardRule, ...] = ()
     budget: BudgetRule
-    target_options: Mapping[str, float] = {}
+    target_options: Mapping[str, float | str] = {}
     numbers: Mapping[str, NumberRule] = {}
 
     @model_validator(mode="after")

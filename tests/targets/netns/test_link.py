@@ -172,3 +172,16 @@ def test_frames_that_were_not_carried_make_the_run_invalid(target: NetnsTarget) 
 
         with pytest.raises(TargetError, match="could not keep up"):
             stack.close()
+
+
+def test_a_direct_link_has_nothing_between_the_hosts(journal: Path, catalog: Catalog) -> None:
+    """Without an emulator a round trip is as short as the machine makes it, and nothing forwards."""
+    with opened({"emulator": "none"}, journal, catalog) as target, target.applied({}) as place:
+        times = round_trips(place, 20, 5.0)
+        counters = place.network_counters()
+
+    assert len(times) == 20
+    assert min(map(float, times)) < 0.005
+    assert place.link is not None
+    assert place.link.emulator == "none"
+    assert not any(name.startswith("link.") for name in counters)

@@ -1,7 +1,9 @@
 """Options of the target: read once, every fault named."""
 
+import math
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kerntune.errors import PlanError
@@ -38,6 +40,7 @@ def test_a_link_that_would_fill_the_memory_is_refused() -> None:
         parse({"rate_mbit": 10_000, "rtt_ms": 10_000})
 
 
+@example({"rate_mbit": 10**400})
 @given(
     st.dictionaries(
         st.sampled_from([*LIMITS, "emulator", "x"]),
@@ -52,3 +55,16 @@ def test_whatever_is_given_is_parsed_or_refused(options: dict[str, object]) -> N
         outcome = error
 
     assert isinstance(outcome, Options) or outcome.faults
+
+
+def test_a_direct_link_has_no_rate_delay_loss_or_queue():
+    """What it cannot have is refused, all of it at once; the frame size is its only option."""
+    with pytest.raises(PlanError) as caught:
+        parse({"emulator": "none", "rtt_ms": 0.0, "rate_mbit": 100.0})
+
+    assert {fault.field for fault in caught.value.faults} == {
+        "target_options.rtt_ms",
+        "target_options.rate_mbit",
+    }
+    link = parse({"emulator": "none", "mtu": 1500}).link("none")
+    assert (link.rate_bps, link.delay_s, link.mtu) == (math.inf, 0.0, 1500)

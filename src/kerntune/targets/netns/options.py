@@ -8,11 +8,11 @@ from typing import Literal
 from kerntune.errors import Fault, PlanError
 from kerntune.interfaces import Link
 
-Emulator = Literal["auto", "netem", "forwarder"]
+Emulator = Literal["auto", "netem", "forwarder", "none"]
 
 SOURCE = "target netns"
 
-EMULATORS = ("auto", "netem", "forwarder")
+EMULATORS = ("auto", "netem", "forwarder", "none")
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "rate_mbit": (0.1, 10_000.0),
@@ -26,6 +26,9 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 
 WHOLE = ("mtu", "seed")
 
+EMULATED = ("rate_mbit", "rtt_ms", "loss", "queue_mb")
+"""The options that only an emulated link has."""
+
 MOST_IN_FLIGHT_MB = 512.0
 """What one direction of a link may hold in memory: bandwidth x delay, and the queue."""
 
@@ -34,7 +37,8 @@ MOST_IN_FLIGHT_MB = 512.0
 class Options:
     """The link between the two hosts: Mbit/s, round trip in ms, loss as a fraction, queue in 10^6 bytes.
 
-    `seed` makes lost packets repeatable: the n-th pair of hosts loses by `seed` + n.
+    `seed` makes lost packets repeatable: the n-th pair of hosts loses by `seed` + n. With the emulator "none"
+    the hosts are joined directly, as fast as the machine is.
     """
 
     rate_mbit: float = 1000.0
@@ -52,6 +56,8 @@ class Options:
 
     def link(self, emulator: str) -> Link:
         """Returns the link as workloads see it, carried by `emulator`."""
+        if emulator == "none":
+            return Link(math.inf, delay_s=0.0, loss=0.0, queue_bytes=0, mtu=self.mtu, emulator=emulator)
         return Link(
             rate_bps=self.rate_mbit * 1e6,
             delay_s=self.rtt_ms / 2000,
@@ -69,6 +75,8 @@ def parse(options: Mapping[str, object]) -> Options:
         PlanError: with every unknown option and every value that is wrong.
     """
     faults = [fault for name, value in options.items() if (fault := _fault(name, value))]
+    if options.get("emulator") == "none":
+        faults += [_at(name, options[name], "a direct link has none") for name in EMULATED if name in options]
     if faults:
         raise PlanError(SOURCE, faults, hint=f"options: {', '.join((*LIMITS, 'emulator'))}")
     parsed = Options(**options)  # type: ignore[arg-type]  # every name and value was just looked at
@@ -86,7 +94,7 @@ def _fault(name: str, value: object) -> Fault | None:
     if isinstance(value, bool) or not isinstance(value, int if name in WHOLE else int | float):
         return _at(name, value, "must be a whole number" if name in WHOLE else "must be a number")
     low, high = LIMITS[name]
-    if not math.isfinite(value) or not low <= value <= high:
+    if not low <= value <= high:
         return _at(name, value, f"must be {low:.10g} to {high:.10g}")
     return None
 

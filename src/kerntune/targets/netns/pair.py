@@ -77,7 +77,7 @@ class Raiser:
         try:
             if link.emulator == "netem":
                 wiring.emulate_in_kernel(pair.wires, link, self._home)
-            else:
+            elif link.emulator == "forwarder":
                 self._start_forwarder(pair, link, seed)
             for host in HOSTS:
                 pair.files += [os.dup(file) for file in pair.wires.counters[host]]

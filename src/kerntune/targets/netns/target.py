@@ -146,8 +146,8 @@ def emulated(keeper: Keeper, options: Options) -> Link:
     Raises:
         TargetError: netem was asked for, and this kernel has none.
     """
-    if options.emulator == "forwarder":
-        return options.link("forwarder")
+    if options.emulator in {"forwarder", "none"}:
+        return options.link(options.emulator)
     reason = keeper.emulator(options.link("netem"))
     if reason and options.emulator == "netem":
         raise TargetError(reason, hint="load sch_netem and bridge, or choose the emulator forwarder")

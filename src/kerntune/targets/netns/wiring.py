@@ -34,7 +34,9 @@ class Wires:
 
 
 def lay(link: Link, home: int) -> Wires:
-    """Makes two hosts joined by two pairs of devices, not yet by a link; ends in the namespace `home`.
+    """Makes two hosts and the devices between them; ends in the namespace `home`.
+
+    A direct link is one pair of devices; an emulated one is two, still to be joined in the middle.
 
     Raises:
         TargetError: the kernel refused a namespace or a device.
@@ -42,9 +44,14 @@ def lay(link: Link, home: int) -> Wires:
     try:
         hosts = {host: new_network() for host in HOSTS}
         middle = new_network()
+        if link.emulator == "none":
+            syscalls.enter(hosts[HOSTS[0]], syscalls.NEW_NET)
+            ends = {DEVICE: hosts[HOSTS[1]]}
+        else:
+            ends = {device: hosts[host] for host, device in zip(HOSTS, MIDDLE_DEVICES, strict=True)}
         with IPRoute() as route:
-            for host, device in zip(HOSTS, MIDDLE_DEVICES, strict=True):
-                _join(route, device, hosts[host], link.mtu)
+            for device, host in ends.items():
+                _join(route, device, host, link.mtu)
         counters = {host: _address(host, hosts[host], link) for host in HOSTS}
     except NetlinkError as error:
         msg = f"cannot join two hosts: {error}"
