@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kerntune.errors import RunFailed
+from kerntune.errors import RunFailed, TargetError
 from kerntune.execution import execute, started, tail_of
 from kerntune.model.trial import FailureKind
 from kerntune.testing.local import LocalPlace
@@ -86,6 +86,22 @@ def test_a_program_that_does_not_exist_is_a_failed_run():
 
     assert caught.value.kind == FailureKind.EXIT
     assert "PATH" in caught.value.hint
+
+
+def test_a_place_that_starts_nothing_leaves_no_open_file():
+    """Its own error comes through as it is."""
+
+    class Nowhere(LocalPlace):
+        def start(self, argv, host, stdout, stderr):
+            msg = "gone"
+            raise TargetError(msg)
+
+    before = open_files()
+
+    with pytest.raises(TargetError, match="gone"):
+        execute(Nowhere(), "local", ["true"], deadline_s=1)
+
+    assert open_files() == before
 
 
 def test_a_shell_that_finds_no_program_says_so():
@@ -215,7 +231,7 @@ def test_a_program_that_ends_without_a_line_is_a_failed_run():
 def test_a_program_that_prints_no_line_in_time_is_late():
     """And is ended."""
     with (
-        pytest.raises(RunFailed) as caught,
+        pytest.raises(RunFailed, match=r"printed no line within 0\.1 s") as caught,
         started(PLACE, "local", ["sleep", "600"]) as program,
     ):
         program.first_line(0.1)

@@ -81,7 +81,9 @@ class Program:
         Raises:
             RunFailed: it ended, or the time was up, before it printed a line.
         """
-        self._read_until(time.monotonic() + timeout_s, timeout_s, line=True)
+        if not self._read_until(time.monotonic() + timeout_s, line=True):
+            what = f"printed no line within {timeout_s:.3g} s"
+            raise self._failure(what, "timeout")
         line, end, _ = self.stdout.partition("\n")
         if not end:
             what = "ended before it printed a line"
@@ -96,11 +98,13 @@ class Program:
                 or printed too much ("output"). It may still run: leaving `started` ends it.
         """
         deadline = time.monotonic() + timeout_s
-        self._read_until(deadline, timeout_s)
-        status = self._process.wait(max(0.0, deadline - time.monotonic()))
+        status = None
+        if self._read_until(deadline):
+            status = self._process.wait(max(0.0, deadline - time.monotonic()))
         wall_s = time.monotonic() - self._began
         if status is None:
-            raise self._late(timeout_s)
+            what = f"did not end within {timeout_s:.3g} s"
+            raise self._failure(what, "timeout", hint="give it less work, or more time")
         if status != 0:
             raise self._failure(_ending(status), "exit", hint=_hint(status))
         return Completed(self.stdout, self.stderr, wall_s)
@@ -123,19 +127,23 @@ class Program:
                 os.close(pipe)
             self._open.clear()
 
-    def _read_until(self, deadline: float, timeout_s: float, *, line: bool = False) -> None:
-        """Takes output in until both pipes are closed, the program ended, or the first line is whole."""
+    def _read_until(self, deadline: float, *, line: bool = False) -> bool:
+        """Takes output in until both pipes are closed, the program ended, or the first line is whole.
+
+        Returns False if the deadline came before that.
+        """
         look_at = time.monotonic() + _LOOK_S
         while self._open and not (line and b"\n" in self._printed[self._pipes[0]]):
             now = time.monotonic()
             if now >= deadline:
-                raise self._late(timeout_s)
+                return False
             if now >= look_at:
                 look_at = now + _LOOK_S
                 if self._process.wait(0.0) is not None:
                     self.look()
-                    return
+                    return True
             self._take(min(deadline, look_at) - now)
+        return True
 
     def _take(self, timeout_s: float) -> bool:
         """Takes in what is ready within the time; returns whether there was any."""
@@ -152,11 +160,6 @@ class Program:
             raise self._failure(what, "output", hint="redirect what need not be read")
         return bool(ready)
 
-    def _late(self, timeout_s: float) -> RunFailed:
-        return self._failure(
-            f"did not end within {timeout_s:.3g} s", "timeout", hint="give it less work, or more time"
-        )
-
     def _failure(self, what: str, kind: str, *, hint: str = "") -> RunFailed:
         return RunFailed(f"{self._title} {what}", kind=kind, tail=self.tail, hint=hint)
 
@@ -171,17 +174,7 @@ def started(
         RunFailed: it cannot be started (kind "exit").
     """
     title = f"`{_short(argv)}` on {host}"
-    pipes, ends = zip(os.pipe(), os.pipe(), strict=True)
-    try:
-        process = place.start(argv, host, *ends)
-    except OSError as error:
-        for pipe in pipes:
-            os.close(pipe)
-        msg = f"{title} cannot be started: {error.strerror}"
-        raise RunFailed(msg, kind="exit", hint="is it installed, and on the PATH?") from error
-    finally:
-        for end in ends:
-            os.close(end)
+    process, pipes = _start(place, host, argv, title)
     program = Program(process, pipes, title, output_limit)
     try:
         yield program
@@ -207,6 +200,23 @@ def execute(
     """
     with started(place, host, argv, output_limit=output_limit) as program:
         return program.finish(deadline_s)
+
+
+def _start(place: Place, host: str, argv: Sequence[str], title: str) -> tuple[Process, tuple[int, int]]:
+    """Returns the program and the ends of the pipes from which its two outputs are read."""
+    pipes, ends = zip(os.pipe(), os.pipe(), strict=True)
+    try:
+        return place.start(argv, host, *ends), pipes
+    except BaseException as error:
+        for pipe in pipes:
+            os.close(pipe)
+        if not isinstance(error, OSError):
+            raise
+        msg = f"{title} cannot be started: {error.strerror}"
+        raise RunFailed(msg, kind="exit", hint="is it installed, and on the PATH?") from error
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 def _joined(stdout: str, stderr: str) -> str:
