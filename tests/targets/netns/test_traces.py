@@ -117,6 +117,19 @@ def test_nothing_is_left_when_one_process_is_killed(name: str, target: NetnsTarg
         assert said.startswith("well" if name in ("kerntune-init", "sleep") else ("TargetError", "HandError"))
 
 
+@pytest.mark.parametrize("name", ["kerntune-link", "kerntune-hand"])
+def test_the_run_after_a_kill_is_as_good_as_any(name: str, target: NetnsTarget) -> None:
+    """A link or a hand that was killed spoils its own run only."""
+    with ExitStack() as stack:
+        stack.enter_context(target.applied(CONFIG))
+        os.kill(_below(target._keeper.pid, name), signal.SIGKILL)
+        with pytest.raises(TargetError):
+            stack.close()
+
+    with target.applied(CONFIG) as place, running(place, "exit 3", "client") as output:
+        assert output.process.wait(PATIENCE_S) == 3
+
+
 def test_nothing_is_left_when_the_tuner_is_killed(target: NetnsTarget, journal: Path) -> None:
     """A kill -9 of the tuner ends everything: keeper, link, hands, guardians, programs, daemons."""
     with tuner(journal) as started:
@@ -147,6 +160,22 @@ def test_a_daemon_ends_with_its_program(target: NetnsTarget) -> None:
         output.process.end()
 
         assert _running(seconds) == 0
+
+
+def _below(ancestor: int, name: str) -> int:
+    """Returns the first process of a name among the descendants of another."""
+    family = {ancestor}
+    for entry in sorted(PROC.glob("[0-9]*"), key=lambda entry: int(entry.name)):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[1]) not in family:
+                continue
+            family.add(int(entry.name))
+            if (entry / "comm").read_text().strip() == name:
+                return int(entry.name)
+        except OSError:
+            continue
+    raise AssertionError(name)
 
 
 def _await(word: str) -> None:
