@@ -17,7 +17,7 @@ from kerntune.hand.client import Hand
 from kerntune.hand.identity import enter, start_of
 from kerntune.hand.kinds import kinds
 from kerntune.hand.panel import Panel
-from kerntune.hand.processes import forked
+from kerntune.hand.processes import forked, ready
 from kerntune.hand.program import Terms, serve
 
 PROMISED_S = 2.0
@@ -38,11 +38,10 @@ class Trio:
 
     def later_guardian(self):
         """Returns the guardian that took the first one's place, as the tuner tells it."""
-        with os.fdopen(os.dup(self.news)) as lines:
-            for line in lines:
-                if int(line) != self.guardian:
-                    return int(line)
-        pytest.fail("the tuner ended before a new guardian came")
+        while ready([self.news], timeout_s=PROMISED_S) and (line := line_of(self.news)):
+            if int(line) != self.guardian:
+                return int(line)
+        pytest.fail("no new guardian came")
 
 
 def tune(hand, seed, news):
@@ -92,8 +91,10 @@ def begin(place, journal, catalog, seed):
 
 def line_of(told):
     line = b""
-    while not line.endswith(b"\n"):
-        line += os.read(told, 1)
+    while piece := os.read(told, 1):
+        line += piece
+        if piece == b"\n":
+            break
     return line
 
 

@@ -223,6 +223,10 @@ def test_a_signal_undoes_and_ends(place, start, number):
         running.hand.status()
     assert caught.value.kind == "lost"
     assert not list(running.journal.iterdir())
+    end = os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+    assert (end.si_code, end.si_status) == (os.CLD_EXITED, 0), (
+        "it must undo by itself, not die and be avenged"
+    )
 
 
 def test_an_expired_lease_undoes_while_nobody_asks_anything(place, start):

@@ -61,7 +61,8 @@ def _guard(journal: Journal, panel: Panel, life: int, alive: int) -> int:
     ignore(DEAF_TO)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     park([life, alive, journal.descriptor, 2])
-    os.write(alive, READY)
+    with suppress(BrokenPipeError):  # the hand is dead already: all the more reason to go on
+        os.write(alive, READY)
     if os.read(life, 1) == FAREWELL:
         return 0
     if not finish(journal.descriptor, panel).stuck:
