@@ -12,7 +12,7 @@ from kerntune.errors import InputError
 from kerntune.model.plan import Plan
 from kerntune.model.trial import Past
 from kerntune.report import text
-from kerntune.store import History, Run, export
+from kerntune.store import History, Run, RunState, export
 
 
 def runs(here: Settings) -> Sequence[Run]:
@@ -21,6 +21,13 @@ def runs(here: Settings) -> Sequence[Run]:
         return ()
     with History.open(here.store_path) as history:
         return history.runs()
+
+
+def running_lines(here: Settings) -> Iterator[str]:
+    """Yields the studies that are being carried out now; those in a sandbox change nothing here."""
+    for run in runs(here):
+        if run.state is RunState.RUNNING:
+            yield f"running: {run.run_id} on {run.plan.target}, process {run.owner.pid}: {run.plan.goal}"
 
 
 def run_of(here: Settings, name: str) -> Run:

@@ -248,13 +248,16 @@ def doctor(*, as_json: AsJson = False) -> None:
 @app.command()
 @explained
 def status() -> None:
-    """Say what is applied now, by whom, and what a crash left to be undone."""
+    """Say what is applied now, by whom, what a crash left to be undone, and which studies are running."""
     from kerntune import app as kerntune
     from kerntune.hand import recovery
     from kerntune.report.applied import applied_lines
 
-    lines = list(applied_lines(recovery.status(kerntune.settings().journal_dir)))
+    here = kerntune.settings()
+    lines = list(applied_lines(recovery.status(here.journal_dir)))
     for line in lines or ["nothing is applied: every knob is as the machine has it"]:
+        say(line)
+    for line in kerntune.running_lines(here):
         say(line)
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from kerntune.errors import InputError, KerntuneError, StoreError, TargetError, UnclearGoal, WorkloadError
+from kerntune.errors import InputError, KerntuneError, StoreError, TargetError, WorkloadError
 from kerntune.model.plan import Direction, Plan
 from kerntune.model.trial import Past, Trial, TrialDone
 
@@ -109,15 +109,13 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def explain(error: KerntuneError) -> None:
-    """Prints an error, its choices or its tail if it has any, and its hint on standard error."""
+    """Prints an error, the end of the workload's output if it has any, and its hint on standard error."""
+    from kerntune.report import text
+
     console = Console(stderr=True)
     say_lines([f"error: {error}"], console, style="red")
-    if isinstance(error, UnclearGoal):
-        say_lines((f"  {workload}: {why}" for workload, why in error.choices), console)
     if isinstance(error, WorkloadError) and error.tail:
-        say_lines(
-            ["the end of its output:", *(f"  {line}" for line in error.tail.splitlines()[-12:])], console
-        )
+        say_lines(text.tail_lines(error.tail), console)
     if error.hint:
         say_lines([f"hint: {error.hint}"], console)
 
@@ -148,5 +146,7 @@ def studied(plan: Plan, *, as_json: bool, past: Past | None = None) -> None:
     if as_json:
         say_json(app.result_data(run))
     status = app.exit_status(run.result, last)
+    if last is not None and last.failure is not None and status in {3, 4}:
+        say_lines(text.failure_lines(last.failure), Console(stderr=True))
     if status:
         raise typer.Exit(status)

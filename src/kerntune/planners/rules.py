@@ -122,8 +122,8 @@ class Rules:
             likely = list(scores[:2])
         choices = [(score.workload, self._why(score)) for score in likely[:MOST_CHOICES]]
         lines = "\n".join(f"  {workload}: {why}" for workload, why in choices)
-        msg = f"{_short(goal)} fits several plans"
-        return UnclearGoal(msg, choices, hint=f"say which one you mean:\n{lines}")
+        msg = f"{_short(goal)} fits several plans:\n{lines}"
+        return UnclearGoal(msg, choices, hint="say which one you mean")
 
     def _why(self, score: Score) -> str:
         intent = self._rulebook.intents[score.intent]

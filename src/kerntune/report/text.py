@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from kerntune.catalog import Catalog
 from kerntune.model.knob import Config
 from kerntune.model.plan import Plan
-from kerntune.model.trial import Event, Note, PairDone, Result, Stage, Trial, TrialDone
+from kerntune.model.trial import Event, Failure, Note, PairDone, Result, Stage, Trial, TrialDone
 from kerntune.model.verdict import Noise, Outcome, Verdict
 
 
@@ -83,10 +83,26 @@ def trial_line(trial: Trial) -> str:
     return f"{line}  {settings(changed)}" if changed else line
 
 
+def failure_lines(failure: Failure) -> Iterator[str]:
+    """Yields why a trial failed, and the end of what the workload printed."""
+    yield f"failed ({failure.kind}): {failure.reason}"
+    if failure.tail:
+        yield from tail_lines(failure.tail)
+
+
+def tail_lines(tail: str) -> Iterator[str]:
+    """Yields the last lines that a workload printed."""
+    yield "the end of its output:"
+    for line in tail.splitlines()[-TAIL_LINES:]:
+        yield f"  {line}"
+
+
 def difference(config: Config, reference: Config) -> Config:
     """Returns the part of a config that differs from a reference."""
     return {name: value for name, value in config.items() if reference.get(name) != value}
 
+
+TAIL_LINES = 12
 
 SENTENCES = {
     Outcome.BETTER: "Better",
