@@ -3,13 +3,15 @@
 import os
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 
+from kerntune.catalog import load
 from kerntune.errors import HandError
 from kerntune.hand.program import Terms
 from kerntune.hand.protocol import Foreign
-from kerntune.model.knob import Absence, AbsenceReason
+from kerntune.model.knob import Absence, AbsenceReason, Range
 
 TTL, FIN = "net.ipv4.ip_default_ttl", "net.ipv4.tcp_fin_timeout"
 WMEM_MAX = "net.ipv4.tcp_wmem:max"
@@ -310,3 +312,21 @@ def test_a_line_that_is_no_request_is_refused_and_the_next_one_answered(start):
     os.write(running.hand._requests, b'garbage\n{"id":9,"op":"explode"}\n[1]\n{"id":7}\n')
 
     assert running.hand.status()["depth"] == 0
+
+
+def test_every_knob_of_the_catalogue_comes_back_from_its_bounds(start):
+    """On this kernel, all of them, one by one: whatever the kernel made of the bound, the old value is back."""
+    catalog = load()
+    names = [name.replace("{device}", "lo") for name in catalog.knobs]
+    hand = start(catalog=catalog).hand
+    before = {name: found for name, found in hand.read(names).items() if not isinstance(found, Absence)}
+    applied = 0
+
+    for name in before:
+        domain = catalog.find(name).domain
+        for value in (domain.low, domain.high) if isinstance(domain, Range) else domain.values[:2]:
+            with suppress(HandError), hand.applied({name: value}):
+                applied += 1
+
+    assert hand.read(before) == before
+    assert applied > len(before)
