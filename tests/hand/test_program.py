@@ -315,7 +315,7 @@ def test_a_line_that_is_no_request_is_refused_and_the_next_one_answered(start):
 
 
 def test_every_knob_of_the_catalogue_comes_back_from_its_bounds(start):
-    """On this kernel, all of them, one by one: whatever the kernel made of the bound, the old value is back."""
+    """All that this kernel has, one by one: whatever it made of the bound, the old value is back."""
     catalog = load()
     names = [name.replace("{device}", "lo") for name in catalog.knobs]
     hand = start(catalog=catalog).hand
