@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from kerntune.catalog import load
+from kerntune.errors import HandError
+from kerntune.hand.draft import draft
+from kerntune.hand.kinds import kinds
 from kerntune.hand.panel import Panel
 from kerntune.model.knob import Absence, AbsenceReason, Choice, Scope
 
@@ -81,3 +85,15 @@ def test_words_take_the_catalogues_type(catalog):
     assert reading(catalog, Failing(), domain=Choice((64, 65))) == 64
     assert reading(catalog, Failing(), domain=Choice(("64", "65"))) == "64"
     assert reading(catalog, Failing(), domain=Choice(("a", "b"))) == "64"
+
+
+def test_what_is_on_the_danger_list_may_be_read_for_others_and_never_written():
+    """tcp_tw_reuse acts only with tcp_timestamps on: that must be seen, and never changed."""
+    panel = Panel(load(), kinds())
+
+    found = panel.reading("net.ipv4.tcp_timestamps")
+
+    assert not isinstance(found, Absence)
+    with pytest.raises(HandError) as caught:
+        draft({"net.ipv4.tcp_timestamps": 0}, panel, 1, {})
+    assert caught.value.kind == "danger"

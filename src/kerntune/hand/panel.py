@@ -90,7 +90,7 @@ class Panel:
     def _look_up(self, name: str) -> Knob:
         knob = self.catalog.find(name)
         danger = self.catalog.danger(name) or (knob and self.catalog.danger(knob.path))
-        if danger:
+        if danger and not (knob and knob.read_only):  # what is only read is no danger
             msg = f"{name} is never written: {danger.reason}"
             raise HandError(
                 msg, knob=name, kind="danger", hint="kerntune leaves it to you, whatever a plan says"
