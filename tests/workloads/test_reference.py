@@ -32,7 +32,7 @@ def test_the_reference_names_every_option_with_its_default(workload, options):
 
 @pytest.mark.parametrize(("workload", "options"), ALL)
 def test_the_first_line_of_a_workload_says_what_it_is(workload, options):
-    """It is what `kerntune workloads list` shows."""
+    """It is what `kerntune workloads` shows."""
     line = workload.__doc__.splitlines()[0]
 
     assert line.endswith(".")

@@ -101,7 +101,7 @@ def dropping(objective: Objective, noise: Noise, confirmed: Verdict, *, most: in
         finished = clear or len(gains) >= most
         hurts = finished and middle(gains) < -margin
         outcome = Outcome.WORSE if hurts else Outcome.UNDECIDED
-        reason = "slower without, by more than it may" if hurts else "not slower without, or by less than matters"
+        reason = "measurably slower without" if hurts else "not slower without, or too little to matter"
         return Ruling(_verdict(outcome, gains, (low, high, 0.90), reason), finished)
 
     return _usable(objective, look)

@@ -135,8 +135,9 @@ def summary_lines(result: Result, plan: Plan, present: Config, unit: str = "") -
         yield f"  {name}: {present.get(name)} → {value}"
     left = len(result.best_config) - len(result.minimal_config)
     if result.minimal_config and left > 0:
-        yield f"  {left} more of the best config's knobs were dropped: without them it is not measurably slower, "
-        yield f"  or by less than the {percent(plan.objective.smallest_gain, signed=False)} that are worth having"
+        least = percent(plan.objective.smallest_gain, signed=False)
+        yield f"  {left} more of the best config's knobs were dropped: what they add is not measurable,"
+        yield f"  or less than the {least} that are worth having"
     if result.noise is not None:
         noise = noise_line(result.noise)
         yield noise[0].upper() + noise[1:]
