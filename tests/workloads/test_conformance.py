@@ -33,9 +33,10 @@ def test_a_workload_keeps_its_promises_on_one_host(make, options):
 
 
 @pytest.mark.root
-def test_workloads_keep_their_promises_between_two_hosts(opened):
-    """Real packets between two network namespaces, over an emulated link."""
-    with opened(rate_mbit=100.0, rtt_ms=10.0) as target:
+@pytest.mark.parametrize("link", [{"rate_mbit": 100.0, "rtt_ms": 10.0}, {"emulator": "none"}])
+def test_workloads_keep_their_promises_between_two_hosts(opened, link):
+    """Real packets between two network namespaces, over an emulated link and over none."""
+    with opened(**link) as target:
         for make, options in SHORT:
             with target.applied({}) as place:
                 check_workload(make, options, place, deadline_s=60)

@@ -182,7 +182,7 @@ def test_fast_open_is_used_where_both_ends_allow_it(opened):
 def test_connections_without_a_port_are_refused_and_tried_again(opened):
     """A hundred ports are used up at once, and wait for a minute."""
     narrow = "echo 40000 40099 > /proc/sys/net/ipv4/ip_local_port_range"  # less than the catalogue offers
-    with opened(rtt_ms=0.0) as target, target.applied({}) as place:
+    with opened(emulator="none") as target, target.applied({}) as place:
         execute(place, "client", ["/bin/sh", "-c", narrow], deadline_s=20)
         found = figures(Connections({"duration_s": 0.4}), place)
 

@@ -26,7 +26,7 @@ class Connections:
     every answer, closes them all, and begins again until `duration_s` seconds are over. As the client closes
     first, its ports wait in TIME_WAIT for 60 s; when none is left it tries again 2 ms later, counted as
     refused. A run can only show the effect of the port range and of reuse if it uses the ports up: 28,000 by
-    default. Meant for a link without delay.
+    default. Meant for hosts that are joined directly: an emulator would set the pace.
     """
 
     name = "connections"

@@ -41,12 +41,15 @@ class WanRequests:
 
     def metrics(self, link: Link | None) -> tuple[MetricSpec, ...]:
         """Returns the median and tail latency, at best a round trip and the answer's bits, and the rate."""
-        best = (2 * link.delay_s + self._options.response_bytes * 8 / link.rate_bps) * 1e3 if link else None
+        best = self._best_ms(link) or None
         return (
             MetricSpec("p50_latency", "ms", Direction.MINIMIZE, best),
             MetricSpec("p99_latency", "ms", Direction.MINIMIZE, best),
             MetricSpec("requests", "1/s", Direction.MAXIMIZE),
         )
+
+    def _best_ms(self, link: Link | None) -> float:
+        return (2 * link.delay_s + self._options.response_bytes * 8 / link.rate_bps) * 1e3 if link else 0.0
 
     def run(self, place: Place, deadline_s: float) -> tuple[Metric, ...]:
         """Asks for `duration_s` seconds and returns the metrics.

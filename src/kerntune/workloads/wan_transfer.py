@@ -1,5 +1,6 @@
 """The workload wan_transfer: how fast much data gets to the other end of a long path."""
 
+import math
 from collections.abc import Mapping
 
 from pydantic import Field
@@ -34,11 +35,11 @@ class WanTransfer:
         self._options = check(TransferOptions, options or {}, self.name)
 
     def metrics(self, link: Link | None) -> tuple[MetricSpec, ...]:
-        """Returns throughput (at most the link's rate), share of the link if there is one, retransmits."""
-        ceiling = link.rate_bps / 1e6 if link else None
-        share = [MetricSpec("link_share", "fraction", Direction.MAXIMIZE, 1.0)] if link else []
+        """Returns throughput (at most the link's rate), share of the link if it has a rate, retransmits."""
+        rate_bps = _rate_bps(link)
+        share = [MetricSpec("link_share", "fraction", Direction.MAXIMIZE, 1.0)] if rate_bps else []
         return (
-            MetricSpec("throughput", "Mbit/s", Direction.MAXIMIZE, ceiling),
+            MetricSpec("throughput", "Mbit/s", Direction.MAXIMIZE, rate_bps / 1e6 if rate_bps else None),
             *share,
             MetricSpec("retransmits", "segments", Direction.MINIMIZE),
         )
@@ -54,7 +55,12 @@ class WanTransfer:
         specs = self.metrics(place.link)
         wanted = [Wanted(spec, spec.name) for spec in specs if spec.name != "link_share"]
         found = {metric.name: metric for metric in read(READERS["lines"], printed, wanted)}
-        if place.link:
-            share = found["throughput"].value * 1e6 / place.link.rate_bps
+        if rate_bps := _rate_bps(place.link):
+            share = found["throughput"].value * 1e6 / rate_bps
             found["link_share"] = Metric("link_share", share, "fraction", Direction.MAXIMIZE)
         return tuple(found[spec.name] for spec in specs)
+
+
+def _rate_bps(link: Link | None) -> float | None:
+    """Returns the link's rate, None where nothing but the machine limits it."""
+    return link.rate_bps if link and math.isfinite(link.rate_bps) else None
