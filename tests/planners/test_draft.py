@@ -74,11 +74,11 @@ def test_numbers_set_the_link_within_bounds(
     assert note in plan.hints[0].reason
 
 
-def test_a_direct_link_takes_no_numbers(intents: dict[str, Intent], catalog: Catalog) -> None:
-    """A workload without a path keeps its direct link, and says that the number is not used."""
+def test_a_workload_with_its_own_link_takes_no_numbers(intents: dict[str, Intent], catalog: Catalog) -> None:
+    """It keeps its link, and says that the number is not used."""
     plan = draft.plan("udp_streams", intents["udp_streams"], "g", numbers.read("200 ms round trip"), catalog)
 
-    assert plan.target_options == {"emulator": "none"}
+    assert plan.target_options == {"rate_mbit": 100.0, "rtt_ms": 20.0}
     assert "200 ms is not used" in plan.hints[0].reason
 
 

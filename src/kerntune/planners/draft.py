@@ -41,7 +41,7 @@ def link(intent: Intent, numbers: Sequence[Number]) -> Link:
     for number in numbers:
         rule = intent.numbers.get(number.option)
         if rule is None:
-            notes.append(f"{number.written} is not used: this workload runs on a direct link")
+            notes.append(f"{number.written} is not used: this workload has a link of its own")
             continue
         value = options[number.option] = min(max(number.value, rule.low), rule.high)
         if value != number.value:
