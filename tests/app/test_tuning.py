@@ -300,10 +300,11 @@ def test_a_stop_request_in_the_store_ends_a_study(here: Settings):
 
 def fill_up(here: Settings, children: set[int]) -> None:
     """Carries out a study whose store may not grow any more after its first trial."""
+    others = descendants(os.getpid())
     with tuning(plan_for(SLOW_ECHO, trials=40), here) as study:
         for event in study:
             if isinstance(event, TrialDone):
-                children |= descendants(os.getpid())
+                children |= descendants(os.getpid()) - others
                 connection = study._store._connection
                 (pages,) = connection.execute("PRAGMA page_count").fetchone()
                 connection.execute(f"PRAGMA max_page_count = {pages}")
