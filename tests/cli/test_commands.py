@@ -135,6 +135,19 @@ def test_a_broken_benchmark_ends_with_4_and_shows_its_output(tmp_path: Path):
     assert "7" in done.stderr
 
 
+def test_a_benchmark_named_by_a_relative_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It runs in the directory in which the user typed the command."""
+    script = tmp_path / "my bench.sh"
+    script.write_text(f"#!/bin/sh\n{ECHO_KNOB}\n")
+    script.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    options = ("--command", "./my\\ bench.sh", "--metric", "speed", "--trials", "1")
+
+    done = kerntune("tune", GOAL, *options, state=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_corrupt_store_is_named_and_left_alone(tmp_path: Path):
     """Never deleted: it may hold weeks of measurements."""
     store = tmp_path / "kerntune" / "kerntune.db"

@@ -1,5 +1,6 @@
 """Plans: made of a sentence with the user's own wishes put in, read from files, printed."""
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,12 +12,22 @@ from kerntune.planfile import Known, dump_plan, load_plan
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """The user's own benchmark: a shell command, the metric to improve, and how its output is read."""
+    """The user's own benchmark: a shell command, the metric to improve, and how its output is read.
+
+    The command runs in `directory`, this process's own if not given, so that relative paths mean what they
+    mean to the user.
+    """
 
     command: str
     metric: str
     reader: str = "lines"
     direction: Direction = Direction.MAXIMIZE
+    directory: Path | None = None
+
+    @property
+    def script(self) -> str:
+        """Returns the command with the change into its directory."""
+        return f"cd {shlex.quote(str(self.directory or Path.cwd()))} || exit\n{self.command}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,7 @@ def make_plan(goal: str, wishes: Wishes | None = None, *, planner: str = "rules"
 def measured_by(plan: Plan, benchmark: Benchmark) -> Plan:
     """Returns a plan measured by the user's benchmark; no guards, as its other metrics are unknown."""
     metric = {"name": benchmark.metric, "direction": str(benchmark.direction)}
-    options = {"command": benchmark.command, "reader": benchmark.reader, "metrics": [metric]}
+    options = {"command": benchmark.script, "reader": benchmark.reader, "metrics": [metric]}
     return replace(
         plan,
         workload=WorkloadChoice("command", options),
