@@ -43,6 +43,7 @@ class FakeTarget:
 
     log: list[tuple[str, Config]] = field(default_factory=list)
     name: str = "fake"
+    devices: tuple[str, ...] = ("eth0",)
 
     def read(self, knobs: object) -> Mapping[str, Reading]:
         return {}

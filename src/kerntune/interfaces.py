@@ -63,6 +63,10 @@ class Target(Protocol):
     def name(self) -> str:
         """The registered name: "netns"."""
 
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The network devices whose knobs can be turned: ("eth0",)."""
+
     def read(self, knobs: Iterable[str]) -> Mapping[str, Reading]:
         """Returns each knob's present value, or why it cannot be turned here."""
 

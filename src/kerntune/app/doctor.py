@@ -48,13 +48,15 @@ def _machine() -> Finding:
 def readings(here: Settings, target: str) -> Mapping[str, Reading]:
     """Returns every knob's present value on a target, or why it cannot be turned there.
 
+    A knob that each device has is read at the target's first device, and stands under its template's name.
+
     Raises:
         TargetError: The target cannot be made on this machine.
     """
     catalog = load()
     with plugin("targets", target)({}, journal_dir=here.journal_dir, catalog=catalog) as opened:
-        found: Mapping[str, Reading] = opened.read(list(catalog.knobs))
-    return found
+        names = {name.replace("{device}", opened.devices[0]): name for name in catalog.knobs}
+        return {names[name]: reading for name, reading in opened.read(names).items()}
 
 
 def _sandbox(here: Settings) -> Iterator[Finding]:

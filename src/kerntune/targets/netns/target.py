@@ -14,7 +14,7 @@ from kerntune.interfaces import Link
 from kerntune.model.knob import Absence, AbsenceReason, Config, Reading, Scope
 from kerntune.targets.netns import tally
 from kerntune.targets.netns.client import Keeper
-from kerntune.targets.netns.hosts import HOSTS
+from kerntune.targets.netns.hosts import DEVICE, HOSTS
 from kerntune.targets.netns.options import Options, parse
 from kerntune.targets.netns.place import NetnsPlace
 
@@ -64,6 +64,11 @@ class NetnsTarget:
     def name(self) -> str:
         """The registered name."""
         return "netns"
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The device of each host that leads to the other one."""
+        return (DEVICE,)
 
     def read(self, knobs: Iterable[str]) -> Mapping[str, Reading]:
         """Returns each knob's value on fresh hosts, or why it cannot be turned there.
