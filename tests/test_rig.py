@@ -65,6 +65,7 @@ class FakeWorkload:
     slow: bool = False
     deadlines: list[float] = field(default_factory=list)
     name: str = "fake"
+    longest_s: float = 60.0
 
     def metrics(self, link: Link | None) -> tuple[MetricSpec, ...]:
         return ()
@@ -140,7 +141,7 @@ def test_candidate_far_slower_than_the_reference_is_cut_short():
     """The deadline of a candidate follows what the reference takes, and the failure says which it was."""
     target = FakeTarget()
     workload = FakeWorkload({4096: {"speed": 1.0}}, slow=True)
-    rig = WorkloadRig(target, workload, deadline_s=60.0)
+    rig = WorkloadRig(target, workload)
 
     with pytest.raises(RunFailed, match="cut short") as caught:
         rig.pair(TUNED, DEFAULT, reference_first=True)

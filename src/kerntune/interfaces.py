@@ -96,6 +96,10 @@ class Workload(Protocol):
     def name(self) -> str:
         """The registered name: "wan_transfer"."""
 
+    @property
+    def longest_s(self) -> float:
+        """Seconds after which a run has failed: it cannot end well any more."""
+
     def metrics(self, link: Link | None) -> tuple[MetricSpec, ...]:
         """Returns the metrics every run gives, with the limits that this link puts on them."""
 

@@ -25,13 +25,11 @@ class WorkloadRig:
     times as long as the runs at the reference config, ends the pair with `RunFailed`.
     """
 
-    def __init__(
-        self, target: Target, workload: Workload, *, guards: Sequence[Guard] = (), deadline_s: float = 60.0
-    ) -> None:
+    def __init__(self, target: Target, workload: Workload, *, guards: Sequence[Guard] = ()) -> None:
         self._target = target
         self._workload = workload
         self._guards = tuple(guards)
-        self._deadline_s = deadline_s
+        self._deadline_s = workload.longest_s
         self._reference_walls: list[float] = []
 
     def sample(self, config: Config) -> Sample:

@@ -158,6 +158,17 @@ def test_a_broken_benchmark_stops_the_study_with_its_reason(here: Settings, comm
     assert journals(here) == []
 
 
+def test_a_benchmark_that_hangs_is_ended_after_its_own_timeout(here: Settings):
+    """With everything it left running; three such runs stop the study."""
+    plan = plan_for("sleep 600 & sleep 600")
+    options = {**plan.workload.options, "timeout_s": 0.3}
+
+    _, result, events = carried_out(replace(plan, workload=WorkloadChoice("command", options)), here)
+
+    assert {trial.failure.kind for trial in trials_of(events) if trial.failure} == {FailureKind.TIMEOUT}
+    assert result.ending is Ending.FAILURES
+
+
 def test_a_config_that_breaks_a_guard_is_no_candidate(here: Settings):
     """The guarded metric gets worse with the only knob that helps: nothing is recommended."""
     plan = plan_for(f"n=$(cat {FILE}); echo speed: $n; echo cost: $n", trials=2)

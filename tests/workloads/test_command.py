@@ -98,7 +98,7 @@ def test_all_faults_of_the_options_are_told_at_once():
 
     assert found["command"] == "is empty"
     assert "valid string" in found["host"]
-    assert found["speed"] == "unknown option; there are command, metrics, reader, host"
+    assert found["speed"] == "unknown option; there are command, metrics, reader, host, timeout_s"
     assert "maximize" in found["metrics.0.direction"]
     assert "not a regular expression" in found["metrics.1"]
     assert "metrics.2.name" in found

@@ -23,6 +23,7 @@ class Benchmark:
     reader: str = "lines"
     direction: Direction = Direction.MAXIMIZE
     directory: Path | None = None
+    timeout_s: float = 60.0
 
     @property
     def script(self) -> str:
@@ -64,7 +65,12 @@ def make_plan(goal: str, wishes: Wishes | None = None, *, planner: str = "rules"
 def measured_by(plan: Plan, benchmark: Benchmark) -> Plan:
     """Returns a plan measured by the user's benchmark; no guards, as its other metrics are unknown."""
     metric = {"name": benchmark.metric, "direction": str(benchmark.direction)}
-    options = {"command": benchmark.script, "reader": benchmark.reader, "metrics": [metric]}
+    options = {
+        "command": benchmark.script,
+        "reader": benchmark.reader,
+        "metrics": [metric],
+        "timeout_s": benchmark.timeout_s,
+    }
     return replace(
         plan,
         workload=WorkloadChoice("command", options),

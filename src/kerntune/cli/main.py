@@ -45,6 +45,9 @@ Command = Annotated[str | None, typer.Option(help="Your own benchmark: a shell c
 MetricName = Annotated[str | None, typer.Option(help="The metric of --command to improve.")]
 Reader = Annotated[str, typer.Option(help="How its output is read: lines, json, regex, pgbench, wrk, fio …")]
 Minimize = Annotated[bool, typer.Option("--minimize", help="That metric is better when smaller.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=0.1, help="Seconds after which a run of --command has failed.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, all else on standard error.")]
 RunName = Annotated[str, typer.Argument(help="A run, or a beginning or end of its name.", metavar="RUN")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")]
@@ -79,6 +82,7 @@ def tune(
     metric: MetricName = None,
     reader: Reader = "lines",
     minimize: Minimize = False,
+    timeout_s: Timeout = 60.0,
     as_json: AsJson = False,
 ) -> None:
     """Find settings that are measurably better for a workload, and say how sure that is.
@@ -89,7 +93,7 @@ def tune(
 
     kerntune tune "fast uploads" --command ./my-benchmark.sh --metric throughput
     """
-    options = Options(target, trials, time_s, optimizer, seed, command, metric, reader, minimize)
+    options = Options(target, trials, time_s, optimizer, seed, command, metric, reader, minimize, timeout_s)
     studied(options.plan_for(goal), as_json=as_json)
 
 
@@ -108,6 +112,7 @@ def plan(
     metric: MetricName = None,
     reader: Reader = "lines",
     minimize: Minimize = False,
+    timeout_s: Timeout = 60.0,
 ) -> None:
     """Show the plan for a sentence as JSON; nothing is run. Carry it out with `kerntune run`.
 
@@ -115,7 +120,7 @@ def plan(
     """
     from kerntune import app as kerntune
 
-    options = Options(target, trials, time_s, optimizer, seed, command, metric, reader, minimize)
+    options = Options(target, trials, time_s, optimizer, seed, command, metric, reader, minimize, timeout_s)
     text = kerntune.plan_text(options.plan_for(goal))
     if output is None:
         typer.echo(text)

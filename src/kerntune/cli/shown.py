@@ -42,6 +42,7 @@ class Options:
     metric: str | None
     reader: str
     minimize: bool
+    timeout_s: float
 
     def plan_for(self, goal: str) -> Plan:
         """Returns the plan for a sentence; on a terminal an unclear one is asked about.
@@ -54,7 +55,9 @@ class Options:
         benchmark = None
         if self.command is not None and self.metric is not None:
             direction = Direction.MINIMIZE if self.minimize else Direction.MAXIMIZE
-            benchmark = app.Benchmark(self.command, self.metric, self.reader, direction)
+            benchmark = app.Benchmark(
+                self.command, self.metric, self.reader, direction, timeout_s=self.timeout_s
+            )
         elif self.command is not None or self.metric is not None:
             msg = "--command and --metric go together"
             raise InputError(msg, hint="which number of the command's output is to get better?")

@@ -26,8 +26,10 @@ def interval(verdict: Verdict) -> str:
 
 
 def number(value: float | None) -> str:
-    """Returns a metric's value with four digits."""
-    return "?" if value is None else f"{value:.4g}"
+    """Returns a metric's value with four digits, large ones whole."""
+    if value is None:
+        return "?"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def plan_lines(plan: Plan, unit: str = "") -> Iterator[str]:

@@ -76,6 +76,7 @@ class CommandOptions(Options):
     metrics: list[MetricOption] = Field(min_length=1, max_length=100)
     reader: str = "lines"
     host: str = ""
+    timeout_s: float = Field(60.0, gt=0.0, le=86_400.0)
 
     @field_validator("reader")
     @classmethod
@@ -100,9 +101,10 @@ class Command:
     """Any command of yours that prints its figures: run once a measurement, read by the reader you name.
 
     Options: `command` (a string for `/bin/sh -c`, or a list of a program and its arguments), `metrics` (each
-    a name, or an object with `name`, `unit`, `direction`, `find`), `reader` (`lines` unless told otherwise)
-    and `host` (the place's first unless told otherwise). Metrics are read from standard output; each must
-    stand there exactly once, or the run has failed. Whatever the command leaves running is ended with it.
+    a name, or an object with `name`, `unit`, `direction`, `find`), `reader` (`lines` unless told otherwise),
+    `host` (the place's first unless told otherwise) and `timeout_s` (60 unless told otherwise). Metrics are
+    read from standard output; each must stand there exactly once, or the run has failed. Whatever the command
+    leaves running is ended with it.
     """
 
     name = "command"
@@ -111,6 +113,11 @@ class Command:
         self._options = check(CommandOptions, options, self.name, context=options.get("reader", "lines"))
         reader = self._options.reader
         self._wanted = tuple(metric.wanted(reader) for metric in self._options.metrics)
+
+    @property
+    def longest_s(self) -> float:
+        """What the user allows a run."""
+        return self._options.timeout_s
 
     def metrics(self, link: Link | None) -> tuple[MetricSpec, ...]:  # noqa: ARG002 - the seam's
         """Returns the metrics that the user named; no limit of theirs is known."""

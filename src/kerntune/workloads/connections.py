@@ -34,6 +34,11 @@ class Connections:
     def __init__(self, options: Mapping[str, object] | None = None) -> None:
         self._options = check(ConnectionOptions, options or {}, self.name)
 
+    @property
+    def longest_s(self) -> float:
+        """Twice as long as it is to take, and half a minute for a machine that is busy."""
+        return 2 * self._options.duration_s + 30.0
+
     def metrics(self, link: Link | None) -> tuple[MetricSpec, ...]:  # noqa: ARG002 - the seam's
         """Returns the connections a second, and the attempts that got no port."""
         return (

@@ -40,6 +40,11 @@ class UdpBursts:
     def __init__(self, options: Mapping[str, object] | None = None) -> None:
         self._options = check(BurstOptions, options or {}, self.name)
 
+    @property
+    def longest_s(self) -> float:
+        """Twice as long as it is to take, and half a minute for a machine that is busy."""
+        return 2 * self._options.duration_s + 30.0
+
     def metrics(self, link: Link | None) -> tuple[MetricSpec, ...]:  # noqa: ARG002 - the seam's
         """Returns the share that was delivered, the share that was lost, and what arrived in a second."""
         return (

@@ -39,6 +39,11 @@ class WanRequests:
     def __init__(self, options: Mapping[str, object] | None = None) -> None:
         self._options = check(RequestOptions, options or {}, self.name)
 
+    @property
+    def longest_s(self) -> float:
+        """Twice as long as it is to take, and half a minute for a machine that is busy."""
+        return 2 * self._options.duration_s + 30.0
+
     def metrics(self, link: Link | None) -> tuple[MetricSpec, ...]:
         """Returns the median and tail latency, at best a round trip and the answer's bits, and the rate."""
         best = self._best_ms(link) or None

@@ -34,6 +34,11 @@ class WanTransfer:
     def __init__(self, options: Mapping[str, object] | None = None) -> None:
         self._options = check(TransferOptions, options or {}, self.name)
 
+    @property
+    def longest_s(self) -> float:
+        """Twice as long as it is to take, and half a minute for a machine that is busy."""
+        return 2 * self._options.duration_s + 30.0
+
     def metrics(self, link: Link | None) -> tuple[MetricSpec, ...]:
         """Returns throughput (at most the link's rate), share of the link if it has a rate, retransmits."""
         rate_bps = _rate_bps(link)
