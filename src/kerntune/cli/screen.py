@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from kerntune.cli.shown import say_lines
 from kerntune.model.plan import Plan
 from kerntune.model.trial import Event, PairDone, Stage, TrialDone
 from kerntune.model.verdict import Verdict
@@ -62,7 +63,7 @@ class Screen:
         self._status.take(event)
         line = text.event_line(event)
         if line is not None:
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            say_lines([line], self._console, indent=15)
 
 
 @contextmanager
