@@ -133,7 +133,8 @@ def studied(plan: Plan, *, as_json: bool, past: Past | None = None) -> None:
     here = app.settings()
     last: Trial | None = None
     with app.tuning(plan, here, past=past) as tuning:
-        say_lines(text.plan_lines(plan, tuning.brief.metric.unit), console, indent=10)
+        unit = tuning.brief.metric.unit
+        say_lines(text.plan_lines(plan, unit), console, indent=10)
         say_lines([f"Run       {tuning.run_id}", ""], console)
         with screen(console, plan) as view:
             for event in tuning:
@@ -141,10 +142,8 @@ def studied(plan: Plan, *, as_json: bool, past: Past | None = None) -> None:
                 last = event.trial if isinstance(event, TrialDone) else last
     run = app.run_of(here, tuning.run_id)
     assert run.result is not None
-    say_lines(
-        ["", *text.summary_lines(run.result, plan, run.setup.present or {}, tuning.brief.metric.unit)],
-        console,
-    )
+    console.print()
+    say_lines(text.summary_lines(run.result, plan, run.setup.present or {}, unit), console, indent=2)
     say_lines(app.closing_lines(run, catalog.load()), console)
     if as_json:
         say_json(app.result_data(run))
