@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerntune.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -27,7 +29,18 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Returns the settings: state under $XDG_STATE_HOME/kerntune, ~/.local/state/kerntune without it.
 
     A relative XDG_STATE_HOME is ignored, as the XDG base directory specification wants it.
+
+    Raises:
+        InputError: The directory is there, or above it one, that may not be looked into.
     """
     state_home = Path(environ.get("XDG_STATE_HOME") or "")
     base = state_home if state_home.is_absolute() else Path.home() / ".local" / "state"
-    return Settings(base / "kerntune")
+    found = Settings(base / "kerntune")
+    try:
+        hidden = found.state_dir.exists() and not os.access(found.state_dir, os.R_OK | os.X_OK)
+    except PermissionError:
+        hidden = True
+    if hidden:
+        msg = f"the state directory {found.state_dir} may not be looked into"
+        raise InputError(msg, hint="set XDG_STATE_HOME to a directory of yours")
+    return found
