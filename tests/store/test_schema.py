@@ -40,7 +40,8 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(path):
         assert raw.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
 
 
-def test_many_processes_make_the_store_at_once(path, make):
+@pytest.mark.parametrize("_round", range(8))
+def test_many_processes_make_the_store_at_once(path, make, _round):
     """Eight first runs at the same moment: one makes the tables, all of them begin."""
     path.parent.mkdir(parents=True)
     wait, go = os.pipe()

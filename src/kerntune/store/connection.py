@@ -2,6 +2,7 @@
 
 import shlex
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ def open_writer(path: Path, busy_s: float) -> sqlite3.Connection:
         connection = _connect(path, "rwc", busy_s)
         with _closed_on_error(connection):
             _refuse_unfit(connection, path)
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            mode = _journal_mode(connection, busy_s)
             if mode != "wal":
                 msg = f"cannot use {path}: its file system has no shared memory for a write-ahead log"
                 raise StoreError(msg, hint="keep the state directory on a local file system")
@@ -45,6 +46,22 @@ def open_writer(path: Path, busy_s: float) -> sqlite3.Connection:
             migrate(connection)
             _check(connection, path)
     return connection
+
+
+def _journal_mode(connection: sqlite3.Connection, busy_s: float) -> str:
+    """Asks for a write-ahead log and returns the mode that the file has now.
+
+    SQLite does not wait for the lock that this takes, whatever the connection's time-out: two processes that
+    make the same store would be told "locked" at once.
+    """
+    deadline = time.monotonic() + busy_s
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if _primary(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)
 
 
 def open_reader(path: Path, busy_s: float) -> sqlite3.Connection:
