@@ -76,7 +76,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
             "noise",
             f"{text.percent(result.noise.run_to_run, signed=False)}" if result and result.noise else "",
         ),
-        ("what matters", text.settings(result.minimal_config) if result else ""),
+        ("what matters", text.assignments(result.minimal_config) if result else ""),
         ("trials", f"{run.trials}, {run.failures} failed"),
         ("seconds", f"{result.wall_s:.0f}" if result else ""),
     ]

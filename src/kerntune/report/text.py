@@ -44,10 +44,10 @@ def plan_lines(plan: Plan, unit: str = "") -> Iterator[str]:
     for pick in plan.picks:
         yield f"Knob      {pick.knob}: {pick.reason}"
     for hint in plan.hints:
-        yield f"Hint      {settings(hint.config)}: {hint.reason}"
+        yield f"Hint      {assignments(hint.config)}: {hint.reason}"
 
 
-def settings(config: Config) -> str:
+def assignments(config: Config) -> str:
     """Returns a config on one line."""
     return ", ".join(f"{name}={value}" for name, value in config.items()) or "nothing changed"
 
@@ -82,7 +82,7 @@ def trial_line(trial: Trial) -> str:
     outcome = f" {trial.verdict.outcome}" if comparison.stage is Stage.CONFIRM else ""
     line = f"{head} {interval(trial.verdict)} n={len(trial.measurement.pairs)}{outcome}"
     changed = difference(comparison.candidate, comparison.reference)
-    return f"{line}  {settings(changed)}" if changed else line
+    return f"{line}  {assignments(changed)}" if changed else line
 
 
 def failure_lines(failure: Failure) -> Iterator[str]:
