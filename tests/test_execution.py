@@ -190,6 +190,15 @@ def test_somebody_elses_program_is_left_alone():
         other.wait()
 
 
+@pytest.fixture
+def interruptible():
+    """A job in the background of a shell ignores SIGINT; here it is to interrupt, wherever the tests run."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_program_too():
     """Ctrl-C while a run is under way leaves nothing behind."""
     pids = []

@@ -25,8 +25,9 @@ FILE = Path("/proc/sys") / KNOB.replace(".", "/")
 ECHO_KNOB = f"echo speed: $(cat {FILE})"
 """Prints the value that the kernel has while it runs: what was really applied where it counts."""
 
-PURE_NOISE = "echo speed: $((1000 + $(od -An -N1 -tu1 /dev/urandom)))"
-"""Prints a number that no knob can move: 1000 to 1255."""
+UNMOVED = "echo speed: 1000"
+"""Prints a number that no knob can move. Without noise: true noise would make one study in a hundred claim
+something, as it may (tests/test_study.py and the simulation look at that with seeds)."""
 
 
 def plan_for(command: str, *, trials: int = 3, time_s: float = 60.0) -> Plan:
@@ -126,12 +127,11 @@ def test_the_result_for_programs_has_every_promised_name(finished):
     assert data["wall_s"] >= data["benchmark_s"] > 0
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_knobs_that_do_nothing_end_undecided(here: Settings, seed: int):
-    """A noisy number that no knob can move is never called better."""
-    _, result, _ = carried_out(replace(plan_for(PURE_NOISE, trials=4), seed=seed), here)
+def test_knobs_that_do_nothing_end_undecided(here: Settings):
+    """A number that no knob can move is an ordinary result, and nothing is recommended."""
+    _, result, _ = carried_out(plan_for(UNMOVED, trials=4), here)
 
-    assert result.verdict.outcome in {Outcome.UNDECIDED, Outcome.WORSE}
+    assert result.verdict.outcome is Outcome.UNDECIDED
     assert result.minimal_config == {}
 
 
