@@ -92,7 +92,7 @@ def test_a_place_that_starts_nothing_leaves_no_open_file():
     """Its own error comes through as it is."""
 
     class Nowhere(LocalPlace):
-        def start(self, argv, host, stdout, stderr):
+        def start(self, argv, host, stdout, stderr, *, privileged=False):
             msg = "gone"
             raise TargetError(msg)
 

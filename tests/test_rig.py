@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,12 @@ class FakePlace:
     def address(self, host: str) -> str:
         return "127.0.0.1"
 
-    def start(self, argv: Sequence[str], host: str, stdout: int, stderr: int) -> None:
+    def scratch(self, host: str) -> Path:
+        raise AssertionError
+
+    def start(
+        self, argv: Sequence[str], host: str, stdout: int, stderr: int, *, privileged: bool = False
+    ) -> None:
         raise AssertionError
 
     def network_counters(self) -> Mapping[str, float]:
@@ -43,7 +49,7 @@ class FakeTarget:
 
     log: list[tuple[str, Config]] = field(default_factory=list)
     name: str = "fake"
-    devices: tuple[str, ...] = ("eth0",)
+    devices: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"device": ("eth0",)})
 
     def read(self, knobs: object) -> Mapping[str, Reading]:
         return {}

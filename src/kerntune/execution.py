@@ -10,9 +10,10 @@ import select
 import shlex
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from kerntune.errors import RunFailed
 from kerntune.interfaces import Place, Process
@@ -166,15 +167,22 @@ class Program:
 
 @contextmanager
 def started(
-    place: Place, host: str, argv: Sequence[str], *, output_limit: int = OUTPUT_LIMIT
+    place: Place,
+    host: str,
+    argv: Sequence[str],
+    *,
+    output_limit: int = OUTPUT_LIMIT,
+    privileged: bool = False,
 ) -> Iterator[Program]:
     """Starts a program on a host of a place; leaving the block ends its whole process group.
+
+    It runs as an ordinary account, with `privileged` as who we are.
 
     Raises:
         RunFailed: it cannot be started (kind "exit").
     """
     title = f"`{_short(argv)}` on {host}"
-    process, pipes = _start(place, host, argv, title)
+    process, pipes = _start(partial(place.start, privileged=privileged), host, argv, title)
     program = Program(process, pipes, title, output_limit)
     try:
         yield program
@@ -183,7 +191,13 @@ def started(
 
 
 def execute(
-    place: Place, host: str, argv: Sequence[str], *, deadline_s: float, output_limit: int = OUTPUT_LIMIT
+    place: Place,
+    host: str,
+    argv: Sequence[str],
+    *,
+    deadline_s: float,
+    output_limit: int = OUTPUT_LIMIT,
+    privileged: bool = False,
 ) -> Completed:
     """Runs a program to its end and returns what it printed. Nothing of it is left running.
 
@@ -193,20 +207,23 @@ def execute(
         argv: the program, found on the PATH, and its arguments.
         deadline_s: seconds after which it is ended.
         output_limit: bytes of output after which it is ended.
+        privileged: whether it runs as who we are, instead of as an ordinary account.
 
     Raises:
         RunFailed: it could not start, exited non-zero (kind "exit"), did not end in time ("timeout") or
             printed too much ("output"); the end of its output is attached.
     """
-    with started(place, host, argv, output_limit=output_limit) as program:
+    with started(place, host, argv, output_limit=output_limit, privileged=privileged) as program:
         return program.finish(deadline_s)
 
 
-def _start(place: Place, host: str, argv: Sequence[str], title: str) -> tuple[Process, tuple[int, int]]:
+def _start(
+    start: Callable[..., Process], host: str, argv: Sequence[str], title: str
+) -> tuple[Process, tuple[int, int]]:
     """Returns the program and the ends of the pipes from which its two outputs are read."""
     pipes, ends = zip(os.pipe(), os.pipe(), strict=True)
     try:
-        return place.start(argv, host, *ends), pipes
+        return start(argv, host, *ends), pipes
     except BaseException as error:
         for pipe in pipes:
             os.close(pipe)

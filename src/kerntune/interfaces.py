@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 from kerntune.model.knob import Config, Reading
 from kerntune.model.measurement import Metric, Pair, Sample
 from kerntune.model.plan import Direction, Plan
+
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,19 @@ class Place(Protocol):
     def address(self, host: str) -> str:
         """Returns the host's IP address as its peer reaches it."""
 
-    def start(self, argv: Sequence[str], host: str, stdout: int, stderr: int) -> Process:
-        """Starts a program on a host; `stdout` and `stderr` are open file descriptors of the caller."""
+    def scratch(self, host: str) -> Path:
+        """Returns a private directory on the host's disk, which lasts as long as the target is open.
+
+        It belongs to the account that programs run as.
+        """
+
+    def start(
+        self, argv: Sequence[str], host: str, stdout: int, stderr: int, *, privileged: bool = False
+    ) -> Process:
+        """Starts a program on a host; `stdout` and `stderr` are open file descriptors of the caller.
+
+        Programs run as an ordinary account even where we are root; with `privileged` as who we are.
+        """
 
     def network_counters(self) -> Mapping[str, float]:
         """Returns each host's cumulative /proc/net counters, named `client.Tcp.RetransSegs`."""
@@ -64,8 +79,8 @@ class Target(Protocol):
         """The registered name: "netns"."""
 
     @property
-    def devices(self) -> tuple[str, ...]:
-        """The network devices whose knobs can be turned: ("eth0",)."""
+    def devices(self) -> Mapping[str, tuple[str, ...]]:
+        """What fills the marks in the names of knobs: {"device": ("eth0",), "disk": ("vda",)}."""
 
     def read(self, knobs: Iterable[str]) -> Mapping[str, Reading]:
         """Returns each knob's present value, or why it cannot be turned here."""
@@ -112,14 +127,31 @@ class Workload(Protocol):
         """
 
 
+@runtime_checkable
+class Prepares(Protocol):
+    """A workload whose runs share something that takes long to make: data, a database cluster."""
+
+    def prepare(self, place: Place) -> None:
+        """Makes it in the place's scratch directory; called once for each target that is opened, first.
+
+        Raises:
+            RunFailed: it cannot be made, with the end of the log.
+            WorkloadError: a program is missing; the hint names the package that brings it.
+        """
+
+
 class Optimizer(Protocol):
     """A search over the unit cube. Higher scores are better; it never sees a knob."""
 
     def ask(self) -> tuple[float, ...]:
         """Returns the next point to try, one coordinate in [0, 1] for each axis."""
 
-    def tell(self, point: Sequence[float], score: float) -> None:
-        """Takes the score of a point, its own or somebody else's; failed points come with a penalty."""
+    def tell(self, point: Sequence[float], score: float, telemetry: Mapping[str, float] = NOTHING) -> None:
+        """Takes the score of a point, its own or somebody else's; failed points come with a penalty.
+
+        `telemetry` is what the kernel counted during the point's runs, as a share of what it counted during
+        their neighbours at the reference config. Few optimizers look at it.
+        """
 
 
 class Planner(Protocol):

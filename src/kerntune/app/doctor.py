@@ -55,8 +55,15 @@ def readings(here: Settings, target: str) -> Mapping[str, Reading]:
     """
     catalog = load()
     with plugin("targets", target)({}, journal_dir=here.journal_dir, catalog=catalog) as opened:
-        names = {name.replace("{device}", opened.devices[0]): name for name in catalog.knobs}
+        names = {_filled(name, opened.devices): name for name in catalog.knobs}
         return {names[name]: reading for name, reading in opened.read(names).items()}
+
+
+def _filled(name: str, devices: Mapping[str, tuple[str, ...]]) -> str:
+    """Returns a knob's name with its mark filled in by the first device of that sort, if there is one."""
+    for mark, found in devices.items():
+        name = name.replace(f"{{{mark}}}", found[0])
+    return name
 
 
 def _sandbox(here: Settings) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ class Scope(StrEnum):
     """Whose value it is."""
 
     NETNS = "netns"
-    DEVICE = "device"  # one value for each network device of a namespace
+    DEVICE = "device"  # one value for each network device, or each disk
     GLOBAL = "global"
 
 
@@ -94,11 +94,12 @@ class Knob:
     """One thing that can be turned.
 
     `name` is the kernel's name, with the member after a colon where the file holds a vector
-    (`net.ipv4.tcp_wmem:max`). `path` may hold `{device}`. `members` names the vector's elements in the file's
-    order, `member` is this knob's index among them. `acts_on` says what a new value reaches (`now`,
-    `new sockets`, `new listeners` …). `source` names the page of the kernel's documentation.
+    (`net.ipv4.tcp_wmem:max`). `path` may hold `{device}` or `{disk}`. `members` names the vector's elements
+    in the file's order, `member` is this knob's index among them. `acts_on` says what a new value reaches
+    (`now`, `new sockets`, `new listeners` …). `source` names the page of the kernel's documentation.
     `choices_from` names read-only knobs whose words bound the choice on a target. A `read_only` knob is read
-    for the sake of others and never written.
+    for the sake of others and never written. `inert_when` names circumstances of a host ("no swap") in which
+    the knob is there and does nothing.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Knob:
     may_block: bool = False
     choices_from: tuple[str, ...] = ()
     read_only: bool = False
+    inert_when: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -138,9 +140,11 @@ class Constraint:
 
     `order`: values ascend in the order given. `exclusive`: at most one of them may be set. `requires`: the
     first acts only while the second has one of `values`. `couples`: written together, nothing to check.
+    `disturbs`: when the first is written the kernel may set the others anew, so they are remembered with it,
+    written after it and put back with it.
     """
 
-    kind: Literal["order", "exclusive", "requires", "couples"]
+    kind: Literal["order", "exclusive", "requires", "couples", "disturbs"]
     knobs: tuple[str, ...]
     reason: str
     values: tuple[Value, ...] = ()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from kerntune.model.knob import Config, Value
 
@@ -73,8 +74,25 @@ class WorkloadChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Reward:
+    """What the search is told: performance and stability, both relative to the neighbouring baseline.
+
+    The weights need not add up to 1. `stability` is the spread over repeated runs ("spread") or waiting for
+    I/O and memory ("pressure"). A verdict is about the objective's metric alone, whatever the weights.
+    """
+
+    performance: float = 1.0
+    stability: float = 0.0
+    definition: Literal["spread", "pressure"] = "spread"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """One study to be carried out; `planner` says who made it."""
+    """One study to be carried out; `planner` says who made it.
+
+    `optimizer_options` are the optimizer's own (`{"learning_rate": 0.001, "policy": "mine.npz"}`). `also` are
+    second objectives, shown beside the first. `state` names what an agent observes (`cpu_usage`).
+    """
 
     goal: str
     workload: WorkloadChoice
@@ -88,3 +106,7 @@ class Plan:
     optimizer: str = "auto"
     seed: int = 0
     planner: str = "file"
+    optimizer_options: Mapping[str, object] = field(default_factory=dict)
+    reward: Reward = field(default_factory=Reward)
+    also: tuple[Objective, ...] = ()
+    state: tuple[str, ...] = ()

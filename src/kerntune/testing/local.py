@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from kerntune.errors import TargetError
 from kerntune.interfaces import Link
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -51,20 +52,44 @@ class LocalProcess:
 
 
 class LocalPlace:
-    """One host, "local", that reaches itself over loopback; `environment` is what its programs see."""
+    """One host, "local", that reaches itself over loopback.
+
+    `environment` is what its programs see, `scratch` a directory of the caller's.
+    """
 
     hosts: tuple[str, ...] = ("local",)
     link: Link | None = None
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, scratch: Path | None = None) -> None:
         self._environment = dict(environment or {"PATH": _PATH})
+        self._scratch = scratch
 
     def address(self, host: str) -> str:
         """Returns the loopback address."""
         assert host in self.hosts
         return "127.0.0.1"
 
-    def start(self, argv: Sequence[str], host: str, stdout: int, stderr: int) -> LocalProcess:
+    def scratch(self, host: str) -> Path:
+        """Returns the directory it was given.
+
+        Raises:
+            TargetError: it was given none.
+        """
+        assert host in self.hosts
+        if self._scratch is None:
+            msg = "this place has no directory of its own"
+            raise TargetError(msg)
+        return self._scratch
+
+    def start(
+        self,
+        argv: Sequence[str],
+        host: str,
+        stdout: int,
+        stderr: int,
+        *,
+        privileged: bool = False,  # noqa: ARG002 - all programs run as who we are
+    ) -> LocalProcess:
         """Starts a program; `stdout` and `stderr` are open file descriptors of the caller."""
         assert host in self.hosts
         mark = uuid.uuid4().hex

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from kerntune.errors import InputError, RunFailed
 from kerntune.interfaces import Link, Place, Process, Workload
@@ -60,9 +61,16 @@ class Watched:
         """Returns the host's address."""
         return self._place.address(host)
 
-    def start(self, argv: Sequence[str], host: str, stdout: int, stderr: int) -> Process:
+    def scratch(self, host: str) -> Path:
+        """Returns the place's directory."""
+        return self._place.scratch(host)
+
+    def start(
+        self, argv: Sequence[str], host: str, stdout: int, stderr: int, *, privileged: bool = False
+    ) -> Process:
         """Starts a program and remembers it."""
-        process = WatchedProcess(self._place.start(argv, host, stdout, stderr), self._left)
+        started = self._place.start(argv, host, stdout, stderr, privileged=privileged)
+        process = WatchedProcess(started, self._left)
         self._left.append(process)
         return process
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from mmap import mmap
+from pathlib import Path
 
 from kerntune.errors import RunFailed, TargetError
 from kerntune.interfaces import Link
@@ -123,7 +124,24 @@ class NetnsPlace:
         """Returns the host's IP address as its peer reaches it."""
         return ADDRESSES[host]
 
-    def start(self, argv: Sequence[str], host: str, stdout: int, stderr: int) -> NetnsProcess:
+    def scratch(self, host: str) -> Path:
+        """Never returns one: a sandbox has no disk of its own.
+
+        Raises:
+            TargetError: always.
+        """
+        msg = f"a sandbox has no disk, and the workload wants a directory on its host {host}"
+        raise TargetError(msg, hint="such workloads run with --target host")
+
+    def start(
+        self,
+        argv: Sequence[str],
+        host: str,
+        stdout: int,
+        stderr: int,
+        *,
+        privileged: bool = False,  # noqa: ARG002 - nobody has privileges outside the sandbox
+    ) -> NetnsProcess:
         """Starts a program on a host; `stdout` and `stderr` are open file descriptors of the caller.
 
         It runs in an empty directory of its host, in memory, and sees no processes but its own.

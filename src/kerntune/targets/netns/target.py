@@ -23,7 +23,11 @@ _COUNTER_FILES = 2
 
 @contextmanager
 def open_target(
-    options: Mapping[str, object], *, journal_dir: Path, catalog: Catalog
+    options: Mapping[str, object],
+    *,
+    journal_dir: Path,
+    catalog: Catalog,
+    study: str = "",  # noqa: ARG001 - who tunes a sandbox disturbs nobody
 ) -> Iterator["NetnsTarget"]:
     """Opens the target for the length of the block.
 
@@ -66,9 +70,9 @@ class NetnsTarget:
         return "netns"
 
     @property
-    def devices(self) -> tuple[str, ...]:
+    def devices(self) -> Mapping[str, tuple[str, ...]]:
         """The device of each host that leads to the other one."""
-        return (DEVICE,)
+        return {"device": (DEVICE,)}
 
     def read(self, knobs: Iterable[str]) -> Mapping[str, Reading]:
         """Returns each knob's value on fresh hosts, or why it cannot be turned there.
