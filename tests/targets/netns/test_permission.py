@@ -13,7 +13,8 @@ import os, sys
 from pathlib import Path
 from kerntune.catalog import load
 from kerntune.errors import TargetError
-from kerntune.targets.netns import open_target, syscalls
+from kerntune.targets import syscalls
+from kerntune.targets.netns import open_target
 
 uid, gid = os.getuid(), os.getgid()
 syscalls.unshare(syscalls.NEW_USER, "a user namespace")

@@ -11,7 +11,8 @@ SCRIPT = """
 import os, select, socket, sys
 from pathlib import Path
 from pyroute2 import IPRoute
-from kerntune.targets.netns import keeper, syscalls
+from kerntune.targets import syscalls
+from kerntune.targets.netns import keeper
 from kerntune.targets.netns.lane import VNET_HEADER
 from kerntune.targets.netns.ports import QueuePort, RingPort
 

@@ -11,9 +11,9 @@ from typing import IO, Self
 
 from kerntune.errors import TargetError
 from kerntune.interfaces import Link
-from kerntune.targets.netns import wire
+from kerntune.targets import wire
 from kerntune.targets.netns.diagnosis import advice
-from kerntune.targets.netns.wire import Message, Packet
+from kerntune.targets.wire import Message, Packet
 
 _PATIENCE_S = 30.0
 _FAREWELL_S = 5.0

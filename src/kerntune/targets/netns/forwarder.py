@@ -12,7 +12,8 @@ from collections import deque
 from mmap import mmap
 
 from kerntune.interfaces import Link
-from kerntune.targets.netns import syscalls, tally
+from kerntune.targets import syscalls
+from kerntune.targets.netns import tally
 from kerntune.targets.netns.lane import Lane, wire_length
 from kerntune.targets.netns.ports import Port, open_port
 

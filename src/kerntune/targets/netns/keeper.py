@@ -18,10 +18,10 @@ from pathlib import Path
 from kerntune.catalog import load
 from kerntune.errors import KerntuneError, TargetError
 from kerntune.interfaces import Link
-from kerntune.targets.netns import syscalls, wire
-from kerntune.targets.netns.children import Children
+from kerntune.targets import syscalls, wire
+from kerntune.targets.children import Children
 from kerntune.targets.netns.pair import Pair, Raiser
-from kerntune.targets.netns.wire import Message, Packet
+from kerntune.targets.wire import Message, Packet
 
 Answer = tuple[Message, list[int]]
 

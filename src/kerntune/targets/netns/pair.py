@@ -15,8 +15,9 @@ from kerntune.hand import program as hand_program
 from kerntune.hand.program import Terms
 from kerntune.hand.session import LONGEST_LEASE_S
 from kerntune.interfaces import Link
-from kerntune.targets.netns import forwarder, programs, syscalls, tally, wiring
-from kerntune.targets.netns.children import Children
+from kerntune.targets import syscalls
+from kerntune.targets.children import Children
+from kerntune.targets.netns import forwarder, programs, tally, wiring
 from kerntune.targets.netns.hosts import HOSTS
 from kerntune.targets.netns.programs import Program
 from kerntune.targets.netns.wiring import Wires

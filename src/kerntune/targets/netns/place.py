@@ -1,100 +1,18 @@
-"""A raised pair of hosts as workloads see it, and the programs that run there."""
+"""A raised pair of hosts as workloads see it."""
 
-import json
 import os
-import select
-import signal
-import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from mmap import mmap
 from pathlib import Path
 
-from kerntune.errors import RunFailed, TargetError
+from kerntune.errors import TargetError
 from kerntune.interfaces import Link
-from kerntune.targets.netns import counters, tally
+from kerntune.targets import counters
+from kerntune.targets.netns import tally
 from kerntune.targets.netns.client import Keeper
 from kerntune.targets.netns.hosts import ADDRESSES, HOSTS
-
-_START_S = 10.0
-
-
-class NetnsProcess:
-    """A program on a host. Its end is waited for without looking again and again."""
-
-    def __init__(self, keeper: Keeper, pair: int, program: int, report: int) -> None:
-        self._keeper = keeper
-        self._pair = pair
-        self._program = program
-        self._report = report
-        self._unread = b""
-        self._status: int | None = None
-        self._is_ended = False
-
-    def await_start(self, name: str) -> None:
-        """Waits until the program runs.
-
-        Raises:
-            RunFailed: it could not be started.
-            TargetError: the sandbox did not answer.
-        """
-        message = self._next(time.monotonic() + _START_S)
-        if message is None:
-            msg = f"cannot start {name}: the sandbox does not answer"
-            raise TargetError(msg)
-        if "refused" in message:
-            msg = f"cannot start {name}: {message['refused']}"
-            raise RunFailed(msg, kind="exit", hint="is it installed, and is the path right?")
-
-    def wait(self, timeout_s: float) -> int | None:
-        """Returns its exit status (negative: the signal that ended it), or None if it still runs.
-
-        Raises:
-            TargetError: somebody ended the sandbox around it.
-        """
-        if self._status is None and not self._is_ended:
-            message = self._next(time.monotonic() + timeout_s)
-            if message is not None:
-                self._status = int(str(message["status"]))
-        return self._status
-
-    def end(self) -> None:
-        """Ends the program and everything it left behind, whatever group or session that is in.
-
-        Raises:
-            TargetError: the sandbox is broken; then nothing of it is left anyway.
-        """
-        if self._is_ended:
-            return
-        self._is_ended = True
-        try:
-            self._keeper.end(self._pair, self._program)
-            if self._status is None:
-                self._status = self._last_report()
-        finally:
-            os.close(self._report)
-
-    def _last_report(self) -> int:
-        """Returns the status of a program that is gone: its own, or that we killed it before."""
-        while data := os.read(self._report, 4096):
-            self._unread += data
-        messages = [json.loads(line) for line in self._unread.splitlines()]
-        statuses = [int(message["status"]) for message in messages if "status" in message]
-        return statuses[0] if statuses else -signal.SIGKILL
-
-    def _next(self, deadline: float) -> Mapping[str, object] | None:
-        """Returns the next report, None when none comes before the deadline."""
-        while b"\n" not in self._unread:
-            readable, _, _ = select.select([self._report], (), (), max(0.0, deadline - time.monotonic()))
-            if not readable:
-                return None
-            data = os.read(self._report, 4096)
-            if not data:
-                msg = "the sandbox around a program was ended from outside"
-                raise TargetError(msg, hint="everything in it is gone with it; start again")
-            self._unread += data
-        line, _, self._unread = self._unread.partition(b"\n")
-        message: dict[str, object] = json.loads(line)
-        return message
+from kerntune.targets.process import RemoteProcess
 
 
 class NetnsPlace:
@@ -108,7 +26,7 @@ class NetnsPlace:
         self._link = link
         self._files = files
         self._shared = shared
-        self._processes: list[NetnsProcess] = []
+        self._processes: list[RemoteProcess] = []
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -141,7 +59,7 @@ class NetnsPlace:
         stderr: int,
         *,
         privileged: bool = False,  # noqa: ARG002 - nobody has privileges outside the sandbox
-    ) -> NetnsProcess:
+    ) -> RemoteProcess:
         """Starts a program on a host; `stdout` and `stderr` are open file descriptors of the caller.
 
         It runs in an empty directory of its host, in memory, and sees no processes but its own.
@@ -158,7 +76,7 @@ class NetnsPlace:
             raise
         finally:
             os.close(tell)
-        process = NetnsProcess(self._keeper, self._pair, program, report)
+        process = RemoteProcess(report, partial(self._keeper.end, self._pair, program))
         self._processes.append(process)
         process.await_start(argv[0])
         return process

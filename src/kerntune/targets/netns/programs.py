@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from kerntune.errors import TargetError
-from kerntune.targets.netns import syscalls
+from kerntune.targets import syscalls
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from kerntune.errors import TargetError
 from kerntune.interfaces import Link
-from kerntune.targets.netns import netem, syscalls
+from kerntune.targets import syscalls
+from kerntune.targets.netns import netem
 from kerntune.targets.netns.hosts import ADDRESSES, DEVICE, HOSTS
 
 MIDDLE_DEVICES = ("client0", "server0")

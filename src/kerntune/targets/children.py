@@ -1,4 +1,4 @@
-"""Forks and reaps the processes inside the sandbox, for the process that is pid 1 there."""
+"""Forks and reaps the processes of a target, for the process that keeps them."""
 
 import contextlib
 import os
@@ -71,7 +71,7 @@ class Children:
         while remaining := wanted & self._living:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                msg = f"cannot end {len(remaining)} processes of the sandbox: the kernel does not let them go"
+                msg = f"cannot end {len(remaining)} processes: the kernel does not let them go"
                 raise TargetError(msg, hint="they wait for a device; they end when it answers")
             select.select([self._bell], (), (), left_s)
             self.reap()

@@ -1,6 +1,6 @@
 """Counters of /proc/net, by name."""
 
-from kerntune.targets.netns.counters import parse
+from kerntune.targets.counters import parse
 
 SNMP = """Ip: Forwarding DefaultTTL
 Ip: 2 64
