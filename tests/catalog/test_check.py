@@ -34,6 +34,8 @@ def test_good_picks_have_no_faults() -> None:
         pick("net.ipv4.tcp_notsent_lowat", low=16384, high=4294967295),
         pick("net.core.somaxconn", values=(4096, 65535)),
         pick("net.ipv4.neigh.eth0.unres_qlen_bytes"),
+        pick("net.ipv4.neigh.{device}.gc_stale_time"),
+        pick("block.{disk}.queue.read_ahead_kb", high=4096),
     )
 
 
@@ -73,7 +75,6 @@ def test_what_stands_in_place_of_a_vanished_knob_is_known_or_spelled_out() -> No
         ("net.ipv4.tcp_wmem", "net.ipv4.tcp_wmem:min, net.ipv4.tcp_wmem:default, net.ipv4.tcp_wmem:max"),
         ("/proc/sys/net/core/somaxconn", "write net.core.somaxconn"),
         ("net/core/somaxconn", "write net.core.somaxconn"),
-        ("net.ipv4.neigh.{device}.gc_stale_time", "net.ipv4.neigh.eth0.gc_stale_time"),
         ("net.ipv4.neigh.default.gc_stale_time", "is not in the catalogue"),
         ("net.ipv4.tcp_available_congestion_control", "only read"),
         ("net.ipv4.ipfrag_low_thresh", "only read"),

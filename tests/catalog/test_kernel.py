@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kerntune.catalog import Catalog, load
-from kerntune.catalog.loader import at_device
+from kerntune.catalog.mark import at_device
 from kerntune.model.knob import Choice, Knob, Range, Rollback, Scope
 
 pytestmark = pytest.mark.root
@@ -34,8 +34,12 @@ def catalog() -> Catalog:
 
 
 def files(catalog: Catalog) -> dict[str, tuple[Knob, ...]]:
-    """Returns the members of every file of the catalogue, per-device ones for the loopback device."""
-    everything = [*catalog.knobs.values(), *catalog.references.values()]
+    """Returns the members of every file that a network namespace has, those of devices for the loopback."""
+    everything = [
+        knob
+        for knob in (*catalog.knobs.values(), *catalog.references.values())
+        if knob.path.startswith("/proc/sys/net/") and knob.scope is not Scope.GLOBAL
+    ]
     here = [at_device(knob, "lo") if knob.scope is Scope.DEVICE else knob for knob in everything]
     return {knob.path: catalog.siblings(knob) for knob in here}
 

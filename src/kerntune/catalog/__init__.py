@@ -7,11 +7,14 @@ from kerntune.catalog.check import breach, config_faults, name_problem, pick_fau
 from kerntune.catalog.danger import Danger, OneWay, Vanished
 from kerntune.catalog.describe import Row, default_text, domain_text, facts, page, rows
 from kerntune.catalog.loader import Catalog, load
+from kerntune.catalog.mark import MARKS, Mark, expanded, filled, mark_of, touching
 from kerntune.catalog.resolve import Resolution, names_to_read, outside, resolve
 
 __all__ = [
+    "MARKS",
     "Catalog",
     "Danger",
+    "Mark",
     "OneWay",
     "Resolution",
     "Row",
@@ -20,8 +23,11 @@ __all__ = [
     "config_faults",
     "default_text",
     "domain_text",
+    "expanded",
     "facts",
+    "filled",
     "load",
+    "mark_of",
     "name_problem",
     "names_to_read",
     "outside",
@@ -29,4 +35,5 @@ __all__ = [
     "pick_faults",
     "resolve",
     "rows",
+    "touching",
 ]

@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from itertools import pairwise
 
 from kerntune.catalog.danger import plain_name
-from kerntune.catalog.loader import DEVICE, Catalog
+from kerntune.catalog.loader import Catalog
+from kerntune.catalog.mark import touching
 from kerntune.errors import Fault
 from kerntune.model.knob import Choice, Config, Constraint, Domain, Knob, Range
 from kerntune.model.plan import Pick
@@ -54,7 +55,7 @@ def config_faults(catalog: Catalog, config: Config, where: str) -> list[Fault]:
             problem = f"is outside {knob.domain}"
         if problem:
             faults.append(Fault(f"{where}.{name}", value, problem))
-    for constraint in catalog.constraints:
+    for constraint in touching(catalog.constraints, config):
         broken = breach(constraint, config)
         if broken:
             faults.append(
@@ -73,8 +74,6 @@ def name_problem(catalog: Catalog, name: str) -> str:
     known = catalog.find(name)
     if known is None:
         return _unknown(catalog, name)
-    if DEVICE in known.name:
-        return f"needs a device in place of {DEVICE}: {known.name.replace(DEVICE, 'eth0')}"
     return "is only read, never tuned" if known.read_only else ""
 
 
@@ -147,7 +146,7 @@ def cut(domain: Domain, low: int | None, high: int | None) -> Domain:
 
 def _joint_faults(catalog: Catalog, picks: Sequence[Pick], domains: Mapping[str, Domain]) -> Iterator[Fault]:
     number = {pick.knob: index for index, pick in reversed(list(enumerate(picks)))}
-    for constraint in catalog.constraints:
+    for constraint in touching(catalog.constraints, domains):
         mine = [name for name in constraint.knobs if name in domains]
         if constraint.kind == "exclusive" and len(mine) > 1:
             problem = f"excludes {mine[0]}: {constraint.reason}"
@@ -168,12 +167,15 @@ def _numbers(domain: Domain) -> tuple[int, ...]:
 
 
 def breach(constraint: Constraint, values: Config) -> str:
-    """Returns how values break a constraint, or an empty text; knobs that have no value break nothing."""
+    """Returns how values break a constraint, or an empty text; knobs that have no value break nothing.
+
+    A 0 is no size in an order: it says "automatic", or "the other one of the pair rules".
+    """
     given = [(name, values[name]) for name in constraint.knobs if name in values]
     match constraint.kind:
         case "order":
             for (before, less), (after, more) in pairwise(given):
-                if isinstance(less, int) and isinstance(more, int) and less > more:
+                if isinstance(less, int) and isinstance(more, int) and less > more != 0:
                     return f"{before} must not be above {after}: {constraint.reason}"
         case "exclusive" if len(given) > 1:
             return f"{given[0][0]} and {given[1][0]} exclude each other: {constraint.reason}"

@@ -15,6 +15,7 @@ DOMAIN_FIELDS = frozenset(
 KNOB_FIELDS = DOMAIN_FIELDS | {
     "name", "kind", "path", "scope", "risk", "rollback", "meaning", "source", "subsystem", "phase", "unit",
     "default", "default_note", "acts_on", "since", "history", "workloads", "needs", "may_block", "member",
+    "inert_when",
 }  # fmt: skip
 MEMBER_FIELDS = DOMAIN_FIELDS | {"name", "meaning", "default", "default_note", "acts_on", "workloads"}
 NEVER_TUNED = (Risk.R3, Risk.R4)
@@ -26,13 +27,15 @@ class _ConstraintKind(StrEnum):
     EXCLUSIVE = "exclusive"
     REQUIRES = "requires"
     COUPLES = "couples"
+    DISTURBS = "disturbs"
 
 
-_KINDS: Mapping[_ConstraintKind, Literal["order", "exclusive", "requires", "couples"]] = {
+_KINDS: Mapping[_ConstraintKind, Literal["order", "exclusive", "requires", "couples", "disturbs"]] = {
     _ConstraintKind.ORDER: "order",
     _ConstraintKind.EXCLUSIVE: "exclusive",
     _ConstraintKind.REQUIRES: "requires",
     _ConstraintKind.COUPLES: "couples",
+    _ConstraintKind.DISTURBS: "disturbs",
 }
 
 
@@ -101,6 +104,7 @@ def _knob(table: Table, *, members: tuple[str, ...] = (), member: int = 0, read_
         may_block=table.flag("may_block"),
         choices_from=table.texts("choices_from"),
         read_only=read_only,
+        inert_when=table.texts("inert_when"),
     )
 
 

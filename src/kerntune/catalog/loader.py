@@ -2,19 +2,17 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from kerntune.catalog import entry
 from kerntune.catalog.danger import Danger, OneWay, Vanished, find_danger, find_named, fits, plain_name
+from kerntune.catalog.mark import at_device, device_in, mark_of
 from kerntune.errors import Fault, KerntuneBug
-from kerntune.model.knob import Constraint, Knob
+from kerntune.model.knob import Constraint, Knob, Scope
 
 HOME = Path(__file__).parent
-DEVICE = "{device}"
-PSEUDO_DEVICES = ("all", "default")
-LONGEST_DEVICE = 15  # IFNAMSIZ of <linux/if.h> holds 16 with the final zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,8 @@ class Catalog:
         known = self.knobs.get(name) or self.references.get(name)
         if known is not None:
             return known
-        for template in self.knobs.values():
-            device = device_in(template, name)
+        for template in (*self.knobs.values(), *self.references.values()):
+            device = device_in(template.name, name)
             if device is not None:
                 return at_device(template, device)
         return None
@@ -65,30 +63,6 @@ class Catalog:
         words = text.lower().split()
         hits = [knob for knob in self.knobs.values() if all(word in _prose(knob) for word in words)]
         return sorted(hits, key=lambda knob: not any(word in knob.name.lower() for word in words))
-
-
-def device_in(template: Knob, name: str) -> str | None:
-    """Returns the device that makes the template's name into this one; None if it does not fit.
-
-    `all` and `default` are not devices: their values reach every device, or those made later.
-    """
-    before, marker, after = template.name.partition(DEVICE)
-    fits = marker and name.startswith(before) and name.endswith(after) and len(name) > len(before + after)
-    device = name[len(before) : len(name) - len(after)] if fits else ""
-    return device if is_device(device) else None
-
-
-def is_device(name: str) -> bool:
-    """Returns whether the kernel would take this as the name of a network device (dev_valid_name)."""
-    if not 0 < len(name.encode()) <= LONGEST_DEVICE or name in (".", "..", *PSEUDO_DEVICES):
-        return False
-    return not any(char in "/:{}" or char.isspace() or not char.isprintable() for char in name)
-
-
-def at_device(template: Knob, device: str) -> Knob:
-    """Returns a per-device knob for one device."""
-    name, path = template.name.replace(DEVICE, device), template.path.replace(DEVICE, device)
-    return replace(template, name=name, path=path)
 
 
 def _prose(knob: Knob) -> str:
@@ -156,8 +130,11 @@ def _contradictions(catalog: Catalog) -> Iterator[Fault]:
         for name in knob.choices_from:
             if name not in catalog.references:
                 yield Fault(f"knobs: {knob.name}.choices_from", name, "is not a reference of the catalogue")
-        if knob.scope == "device" and DEVICE not in knob.path:
-            yield Fault(f"knobs: {knob.name}.path", knob.path, f"has no {DEVICE}")
+        mark = mark_of(knob.name)
+        if knob.scope is Scope.DEVICE and mark is None:
+            yield Fault(f"knobs: {knob.name}.name", knob.name, "has no mark for its device")
+        if mark is not None and (mark.text not in knob.path or knob.scope is not Scope.DEVICE):
+            yield Fault(f"knobs: {knob.name}.path", knob.path, f"has no {mark.text}, or another scope")
 
 
 def _tuned_dangers(danger: Danger, paths: Mapping[str, str]) -> Iterator[Fault]:

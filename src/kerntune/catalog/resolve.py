@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from kerntune.catalog.check import breach, cut, narrowed, pick_faults
 from kerntune.catalog.loader import Catalog
+from kerntune.catalog.mark import mark_of, touching
 from kerntune.errors import Fault, PlanError
 from kerntune.model.knob import (
     Absence,
@@ -20,6 +22,8 @@ from kerntune.model.knob import (
 )
 from kerntune.model.plan import Pick
 from kerntune.model.space import Dimension, Space
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +49,38 @@ def names_to_read(catalog: Catalog, picks: Sequence[Pick]) -> tuple[str, ...]:
     names = dict.fromkeys(member.name for knob in picked for member in catalog.siblings(knob))
     names |= dict.fromkeys(source for knob in picked for source in knob.choices_from)
     chosen = {knob.name for knob in picked}
-    for constraint in catalog.constraints:
-        if chosen.intersection(constraint.knobs):
-            names |= dict.fromkeys(constraint.knobs)
+    for constraint in touching(catalog.constraints, chosen):
+        names |= dict.fromkeys(constraint.knobs)
     return tuple(names)
 
 
 def resolve(
-    catalog: Catalog, picks: Sequence[Pick], readings: Mapping[str, Reading], *, source: str = "plan"
+    catalog: Catalog,
+    picks: Sequence[Pick],
+    readings: Mapping[str, Reading],
+    *,
+    source: str = "plan",
+    circumstances: Mapping[str, str] = NONE,
 ) -> Resolution:
     """Returns the picks as they exist on a target, their domains narrowed by plan and target.
 
     `readings` are the target's, for `names_to_read`. A dimension's domain is what may be tried; the present
     value may lie outside it. Where a knob is never set below its default, the present value is the floor.
-    `source` is the plan's name in errors.
+    `source` is the plan's name in errors. `circumstances` are those of the host ("no swap" and the like, each
+    with its reason): knobs that do nothing in them are left out. Templates are `expanded` before.
 
     Raises:
         PlanError: every fault of the picks; or, when nothing is left of them, why each was left out.
     """
-    faults = pick_faults(catalog, picks)
+    faults = [*pick_faults(catalog, picks), *_unfilled(picks)]
     if faults:
         raise PlanError(
             source, faults, hint="`kerntune knobs search` finds names, `kerntune knobs show` domains"
         )
-    outcomes = {pick.knob: _outcome(catalog, pick, readings) for pick in picks}
+    outcomes = {pick.knob: _outcome(catalog, pick, readings, circumstances) for pick in picks}
     dimensions = {name: found for name, found in outcomes.items() if isinstance(found, Dimension)}
-    idle = _settle(catalog, dimensions, readings)
+    constraints = touching(catalog.constraints, outcomes)
+    idle = _settle(constraints, dimensions, readings)
     absent = {name: found for name, found in outcomes.items() if isinstance(found, Absence)} | idle
     left_out = tuple((pick.knob, absent[pick.knob]) for pick in picks if pick.knob in absent)
     if not dimensions:
@@ -82,7 +92,7 @@ def resolve(
             hint="`kerntune doctor` says what can be tuned",
         )
     notes = tuple(line for pick in picks for line in _note(pick, dimensions.get(pick.knob)))
-    return Resolution(_space(catalog, dimensions, readings), left_out, notes)
+    return Resolution(_space(constraints, dimensions, readings), left_out, notes)
 
 
 def outside(space: Space, config: Config, where: str) -> list[Fault]:
@@ -106,13 +116,27 @@ def outside(space: Space, config: Config, where: str) -> list[Fault]:
 # --- one pick ---------------------------------------------------------------------------------------------
 
 
-def _outcome(catalog: Catalog, pick: Pick, readings: Mapping[str, Reading]) -> Dimension | Absence:
+def _unfilled(picks: Sequence[Pick]) -> Iterator[Fault]:
+    for number, pick in enumerate(picks):
+        mark = mark_of(pick.knob)
+        if mark is not None:
+            example = pick.knob.replace(mark.text, mark.example)
+            problem = f"needs a {mark.what} in place of {mark.text}: {example}"
+            yield Fault(f"knobs[{number}].knob", pick.knob, problem)
+
+
+def _outcome(
+    catalog: Catalog, pick: Pick, readings: Mapping[str, Reading], circumstances: Mapping[str, str]
+) -> Dimension | Absence:
     knob = catalog.find(pick.knob)
     present = readings.get(pick.knob)
     if knob is None or present is None:
         return Absence(AbsenceReason.UNKNOWN, "the target gave no reading")
     if isinstance(present, Absence):
         return present
+    for circumstance in knob.inert_when:
+        if circumstance in circumstances:
+            return Absence(AbsenceReason.INERT, f"does nothing here: {circumstances[circumstance]}")
     if not _has_type(knob.domain, present):
         return Absence(AbsenceReason.UNKNOWN, f"reads {present!r}, which is no value of its type")
     domain = _offered(knob, narrowed(knob.domain, pick), readings)
@@ -145,7 +169,7 @@ def _above_present(catalogued: Domain, domain: Domain, present: Value) -> Domain
 
 
 def _settle(
-    catalog: Catalog, dimensions: dict[str, Dimension], readings: Mapping[str, Reading]
+    constraints: Sequence[Constraint], dimensions: dict[str, Dimension], readings: Mapping[str, Reading]
 ) -> dict[str, Absence]:
     """Cuts the dimensions by what stays fixed and takes out those with nothing to turn, until none is left.
 
@@ -154,11 +178,11 @@ def _settle(
     idle: dict[str, Absence] = {}
     while True:
         for name, dimension in dimensions.items():
-            dimensions[name] = _between(catalog, dimension, dimensions, readings)
+            dimensions[name] = _between(constraints, dimension, dimensions, readings)
         found = {
             name: Absence(AbsenceReason.INERT, why)
             for name, dimension in dimensions.items()
-            if (why := _idle(catalog, dimension, dimensions, readings))
+            if (why := _idle(constraints, dimension, dimensions, readings))
         }
         if not found:
             return idle
@@ -168,12 +192,12 @@ def _settle(
 
 
 def _between(
-    catalog: Catalog,
+    constraints: Sequence[Constraint],
     dimension: Dimension,
     dimensions: Mapping[str, Dimension],
     readings: Mapping[str, Reading],
 ) -> Dimension:
-    for constraint in catalog.constraints:
+    for constraint in constraints:
         if constraint.kind == "order" and dimension.knob.name in constraint.knobs:
             place = constraint.knobs.index(dimension.knob.name)
             before = _fixed(constraint.knobs[:place], dimensions, readings)
@@ -187,11 +211,11 @@ def _fixed(
     names: Sequence[str], dimensions: Mapping[str, Dimension], readings: Mapping[str, Reading]
 ) -> list[int]:
     values = (readings.get(name) for name in names if name not in dimensions)
-    return [value for value in values if isinstance(value, int)]
+    return [value for value in values if isinstance(value, int) and value != 0]  # 0 is no size: see breach
 
 
 def _idle(
-    catalog: Catalog,
+    constraints: Sequence[Constraint],
     dimension: Dimension,
     dimensions: Mapping[str, Dimension],
     readings: Mapping[str, Reading],
@@ -202,7 +226,7 @@ def _idle(
         return f"is {present} here, and nothing else may be tried: {_why_nothing(dimension)}"
     if domain == Choice((present,)):
         return f"is {present} already, the only value to try here"
-    for constraint in catalog.constraints:
+    for constraint in constraints:
         if constraint.kind == "requires" and constraint.knobs[0] == name:
             fixed = {other: readings.get(other) for other in constraint.knobs[1:] if other not in dimensions}
             known = {other: value for other, value in fixed.items() if isinstance(value, int | str)}
@@ -229,10 +253,10 @@ def _note(pick: Pick, dimension: Dimension | None) -> Iterator[str]:
             yield f"{pick.knob}: {dimension.domain} on this target, instead of {wanted}"
 
 
-def _space(catalog: Catalog, dimensions: Mapping[str, Dimension], readings: Mapping[str, Reading]) -> Space:
-    constraints = tuple(
-        kept for constraint in catalog.constraints if (kept := _kept(constraint, dimensions, readings))
-    )
+def _space(
+    found: Sequence[Constraint], dimensions: Mapping[str, Dimension], readings: Mapping[str, Reading]
+) -> Space:
+    constraints = tuple(kept for constraint in found if (kept := _kept(constraint, dimensions, readings)))
     neighbours = {
         name: value
         for constraint in constraints
@@ -245,12 +269,14 @@ def _space(catalog: Catalog, dimensions: Mapping[str, Dimension], readings: Mapp
 def _kept(
     constraint: Constraint, dimensions: Mapping[str, Dimension], readings: Mapping[str, Reading]
 ) -> Constraint | None:
-    """Returns what is left of a constraint here: its searched knobs; of an order the fixed ones too."""
+    """Returns what is left of a constraint here: its searched knobs; of an order the fixed sizes too."""
     names = [name for name in constraint.knobs if isinstance(readings.get(name), int | str)]
-    if constraint.kind != "order":
+    if constraint.kind == "order":
+        names = [name for name in names if name in dimensions or readings[name] != 0]
+    else:
         names = [name for name in names if name in dimensions]
     if len(names) < 2 or not any(name in dimensions for name in names):
         return None
-    if constraint.kind == "requires" and names[0] != constraint.knobs[0]:
+    if constraint.kind in ("requires", "disturbs") and names[0] != constraint.knobs[0]:
         return None
     return replace(constraint, knobs=tuple(names))

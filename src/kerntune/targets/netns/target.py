@@ -20,6 +20,9 @@ from kerntune.targets.netns.place import NetnsPlace
 
 _COUNTER_FILES = 2
 
+_OWN_SETTINGS = "/proc/sys/net/"
+"""Where a sandbox has values of its own. Everything else it sees is the machine's, /sys above all."""
+
 
 @contextmanager
 def open_target(
@@ -144,7 +147,7 @@ class NetnsTarget:
 
     def _out_of_reach(self, name: str) -> Absence | None:
         knob = self._catalog.find(name)
-        if knob is not None and knob.scope is Scope.GLOBAL:
+        if knob is not None and (knob.scope is Scope.GLOBAL or not knob.path.startswith(_OWN_SETTINGS)):
             return Absence(AbsenceReason.NAMESPACE, "there is one for the whole machine")
         return None
 
