@@ -189,6 +189,26 @@ def test_difference_gives_shares_counts_and_the_worse_end(machine):
     assert "mem.available_bytes" not in moved
 
 
+def test_disks_are_counted_and_their_partitions_are_not(machine):
+    """In bytes and milliseconds, all disks together; what only stands upon a disk would count twice."""
+    (machine / "sys/block/vda/device").mkdir(parents=True)
+    (machine / "sys/block/vdb/device").mkdir(parents=True)
+    (machine / "sys/block/dm-0").mkdir(parents=True)
+    row = "7 1 16 3 5 1 8 2 0 40 5 0 0 0 0 0 0"
+    names = ("253 0 vda", "253 1 vda1", "253 16 vdb", "252 0 dm-0")
+    write(machine, "proc/diskstats", "\n".join(f"{name} {row}" for name in names) + "\n254 0 short 1\n")
+
+    counted = {name: value for name, value in snapshot(root=machine).items() if name.startswith("disk.")}
+
+    assert counted == {
+        "disk.reads": 14,
+        "disk.read_bytes": 2 * 16 * 512,
+        "disk.writes": 10,
+        "disk.written_bytes": 2 * 8 * 512,
+        "disk.busy_ms": 80,
+    }
+
+
 def test_network_counters_become_differences_without_the_still_ones(machine):
     """Counters given in are named net.…; hundreds never move, and are left out."""
     before = snapshot({"client.Tcp.RetransSegs": 5.0, "client.Tcp.InErrs": 2.0}, root=machine)

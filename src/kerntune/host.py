@@ -108,6 +108,7 @@ def snapshot(network: Mapping[str, float] | None = None, *, root: Path = ROOT) -
     counted |= _vmstat(_text(proc / "vmstat"))
     counted |= {f"mem.{ours}": value for ours, value in _gauges(_meminfo(proc))}
     counted |= _load(_text(proc / "loadavg"))
+    counted |= _disks(root, _text(proc / "diskstats"))
     for resource in ("cpu", "memory", "io"):
         counted |= _pressure(resource, _text(proc / "pressure" / resource))
     return counted
@@ -126,7 +127,7 @@ def difference(before: Mapping[str, float], after: Mapping[str, float]) -> Mappi
         if name in GAUGES:
             ours, worse = GAUGES[name]
             result[ours] = worse(before[name], after[name])
-        elif name.startswith(("psi.", "vm.", "sys.")) or (name.startswith("net.") and value):
+        elif name.startswith(("psi.", "vm.", "sys.", "disk.")) or (name.startswith("net.") and value):
             result[name] = value
     return result
 
@@ -139,6 +140,9 @@ GAUGES: Mapping[str, tuple[str, Callable[[float, float], float]]] = {
     "mem.available_bytes": ("mem.available_min_bytes", min),
     "mem.dirty_bytes": ("mem.dirty_max_bytes", max),
     "mem.swap_free_bytes": ("mem.swap_free_min_bytes", min),
+    "mem.total_bytes": ("mem.total_bytes", _last),
+    "mem.swap_total_bytes": ("mem.swap_total_bytes", _last),
+    "sys.cpus": ("sys.cpus", _last),
     "load.1min": ("load.1min", _last),
     "load.runnable": ("load.runnable_max", max),
     "sys.blocked": ("sys.blocked_max", max),
@@ -150,7 +154,22 @@ CPU_FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "ste
 
 STAT_FIELDS = {"ctxt": "sys.context_switches", "processes": "sys.forks", "procs_blocked": "sys.blocked"}
 
-MEMORY_GAUGES = {"MemAvailable": "available_bytes", "Dirty": "dirty_bytes", "SwapFree": "swap_free_bytes"}
+MEMORY_GAUGES = {
+    "MemTotal": "total_bytes",
+    "MemAvailable": "available_bytes",
+    "Dirty": "dirty_bytes",
+    "SwapTotal": "swap_total_bytes",
+    "SwapFree": "swap_free_bytes",
+}
+
+DISK_FIELDS = {
+    1: ("reads", 1),
+    3: ("read_bytes", 512),
+    5: ("writes", 1),
+    7: ("written_bytes", 512),
+    10: ("busy_ms", 1),
+}
+"""Fields of /proc/diskstats behind the name: ours, and the unit (admin-guide/iostats.rst)."""
 
 VM_COUNTERS = frozenset(
     (
@@ -178,6 +197,8 @@ def _stat(text: str) -> dict[str, float]:
         if name == "cpu":
             ticks = zip(CPU_FIELDS, rest.split(), strict=False)
             counted |= {f"cpu.{field}": float(count) for field, count in ticks}
+        elif name.startswith("cpu"):
+            counted["sys.cpus"] = counted.get("sys.cpus", 0.0) + 1
         elif name in STAT_FIELDS:
             counted[STAT_FIELDS[name]] = float(rest)
     return counted
@@ -198,6 +219,18 @@ def _load(text: str) -> dict[str, float]:
     if len(fields) < 4:
         return {}
     return {"load.1min": float(fields[0]), "load.runnable": float(fields[3].partition("/")[0])}
+
+
+def _disks(root: Path, text: str) -> dict[str, float]:
+    """Returns what all disks did together; partitions, loops and mappings repeat what disks do."""
+    disks = {path.parent.name for path in (root / "sys/block").glob("*/device")}
+    counted: dict[str, float] = {}
+    for line in text.splitlines():
+        columns = line.split()[2:]
+        if len(columns) > max(DISK_FIELDS) and columns[0] in disks:
+            for column, (ours, unit) in DISK_FIELDS.items():
+                counted[f"disk.{ours}"] = counted.get(f"disk.{ours}", 0.0) + unit * float(columns[column])
+    return counted
 
 
 def _pressure(resource: str, text: str) -> dict[str, float]:

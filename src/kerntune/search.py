@@ -5,13 +5,13 @@ import statistics
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
-from kerntune import judge
+from kerntune import judge, reward
 from kerntune.desk import Desk
 from kerntune.encoding import Encoding
-from kerntune.interfaces import MetricSpec, Optimizer
+from kerntune.interfaces import NOTHING, MetricSpec, Optimizer
 from kerntune.model.knob import Config
 from kerntune.model.measurement import Sample
-from kerntune.model.plan import Direction, Objective, Plan
+from kerntune.model.plan import Direction, Objective, Plan, Reward
 from kerntune.model.space import Space
 from kerntune.model.trial import Comparison, Ending, Event, Stage, Trial
 from kerntune.model.verdict import Noise, Outcome, Verdict
@@ -41,11 +41,15 @@ class Brief:
 
 @dataclass(slots=True)
 class Searched:
-    """What a search has found so far: the best trial, and why it ended."""
+    """What a search has found so far: the best trial, and why it ended.
+
+    The best has the largest reward of those whose objective gained: the confirmation asks for a gain.
+    """
 
     best: Trial | None = None
     ending: Ending = Ending.DONE
     scores: list[float] = field(default_factory=lambda: [0.0])
+    best_score: float = 0.0
     since_best: int = 0
 
     @property
@@ -53,14 +57,14 @@ class Searched:
         """Returns the best trial's verdict."""
         return self.best.verdict if self.best else None
 
-    def take(self, trial: Trial) -> float:
-        """Takes a trial and returns its score: its log gain, or a finite penalty below the worst success."""
-        verdict = trial.verdict
+    def take(self, trial: Trial, objective: Objective, weights: Reward) -> float:
+        """Takes a trial and returns its score: its reward, or a finite penalty below the worst success."""
+        verdict, pairs = trial.verdict, trial.measurement.pairs
         if trial.failure is not None or verdict is None or verdict.outcome is Outcome.INVALID:
             return min(self.scores) - PENALTY
-        score = math.log1p(verdict.gain)
-        if score > max(self.scores):
-            self.best, self.since_best = trial, 0
+        score = reward.score(pairs, objective, weights)
+        if score > self.best_score and reward.performance(pairs, objective) > 0:
+            self.best, self.best_score, self.since_best = trial, score, 0
         else:
             self.since_best += 1
         self.scores.append(score)
@@ -85,12 +89,14 @@ def search(
             return
         point = optimizer.ask()
         config = encoding.decode(point)
+        telemetry = NOTHING
         if _key(config) not in known:
             comparison = Comparison(Stage.SEARCH, config, brief.space.default, _origin(brief.plan, number))
             rule = judge.racing(brief.objective, noise, found.best_verdict)
             trial = yield from desk.trial(comparison, rule)
-            known[_key(config)] = found.take(trial)
-        optimizer.tell(point, known[_key(config)])
+            known[_key(config)] = found.take(trial, brief.objective, brief.plan.reward)
+            telemetry = reward.relative_telemetry(trial.measurement.pairs)
+        optimizer.tell(point, known[_key(config)], telemetry)
 
 
 def _key(config: Config) -> tuple[object, ...]:

@@ -187,4 +187,4 @@ def _fraction(log_gain: float) -> float:
 
 
 def _log(fraction: float) -> float:
-    return math.log1p(max(fraction, -1 + 1e-300))
+    return math.log1p(max(fraction, -1 + 2.0**-53))
