@@ -17,7 +17,7 @@ from importlib.metadata import entry_points
 import numpy as np
 from numpy.typing import NDArray
 
-from kerntune.encoding import Encoding
+from kerntune.encoding import Encoding, Task
 from kerntune.errors import InputError
 from kerntune.testing.optimizer import Factory
 from kerntune.testing.surfaces import Surface, surface
@@ -45,7 +45,7 @@ def search(factory: Factory, known: Surface, seed: int, *, hinted: bool) -> Sear
     scores = {default: [0.0]}
     captured = []
     began = time.process_time()
-    optimizer = factory(encoding.cube, [encoding.encode(hint) for hint in hints], seed)
+    optimizer = factory(Task(encoding.cube, tuple(encoding.encode(hint) for hint in hints), seed, max(RUNS)))
     optimizer.tell(default, 0.0)
     for run in range(1, max(RUNS) + 1):
         point = optimizer.ask()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from kerntune.encoding import Encoding
+from kerntune.encoding import Encoding, Task
 from kerntune.errors import KerntuneError, RunFailed
 from kerntune.interfaces import MetricSpec
 from kerntune.model.knob import Choice, Config, Knob, Range, Risk, Rollback, Scope
@@ -55,7 +55,7 @@ def rig(truth: Callable[[Config], float], noise: float = 0.01, seed: int = 1) ->
 
 def optimizer(seed: int = 3) -> Random:
     encoding = Encoding(SPACE)
-    return Random(encoding.cube, [encoding.encode({**SPACE.default, "a": 500})], seed)
+    return Random(Task(encoding.cube, (encoding.encode({**SPACE.default, "a": 500}),), seed))
 
 
 def carried_out(task: Brief, machine: object, past: Sequence[Trial] = ()) -> tuple[list[Event], Result]:

@@ -7,7 +7,7 @@ constraint, whatever point comes in; that is the one place where such faults are
 import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Protocol
@@ -66,6 +66,21 @@ class Cube:
             msg = f"not a point of a cube with {len(self.axes)} axes: {tuple(point)}"
             raise KerntuneBug(msg, hint="please report the plan and the optimizer that was used")
         return tuple(axis.snapped(coordinate) for axis, coordinate in zip(self.axes, point, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What an optimizer is made for: plug-ins under `kerntune.optimizers` take this one noun.
+
+    `start` are the points to ask first, in order; `trials` is how many will be asked at most; `options` are
+    the optimizer's own, as the plan gives them. The same task and scores give the same points.
+    """
+
+    cube: Cube
+    start: tuple[Point, ...] = ()
+    seed: int = 0
+    trials: int = 20
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 class Scale(Protocol):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from kerntune.encoding import Axis, Cube
+from kerntune.encoding import Axis, Cube, Task
 from kerntune.optimizers.cmaes import SIGMA, Cmaes
 
 PLANE = Cube((Axis(), Axis(), Axis()))
@@ -16,7 +16,7 @@ def far(point, centre):
 
 def test_the_cloud_begins_around_the_best_point_told():
     """Of the starting points and the default, the best one is the centre of the first draws."""
-    optimizer = Cmaes(PLANE, [(0.2, 0.2, 0.2), (0.8, 0.8, 0.8)], seed=2)
+    optimizer = Cmaes(Task(PLANE, ((0.2, 0.2, 0.2), (0.8, 0.8, 0.8)), seed=2))
     optimizer.tell((0.5, 0.5, 0.5), 0.0)
     for score in (-1.0, 1.0):
         optimizer.tell(optimizer.ask(), score)
@@ -30,7 +30,7 @@ def test_the_cloud_begins_around_the_best_point_told():
 @pytest.mark.parametrize("together", [1, 7])
 def test_it_climbs(together):
     """After some generations the draws are nearer to the top; several may be asked before any is told."""
-    optimizer, top = Cmaes(PLANE, seed=2), (0.15, 0.7, 0.4)
+    optimizer, top = Cmaes(Task(PLANE, seed=2)), (0.15, 0.7, 0.4)
     distances = []
     for _ in range(140 // together):
         points = [optimizer.ask() for _ in range(together)]
@@ -44,7 +44,7 @@ def test_it_climbs(together):
 @pytest.mark.parametrize("levels", range(2, 60))
 def test_a_start_on_the_cubes_corner_is_allowed(levels):
     """Hints often stand at the ends of their ranges, whatever the rounding of the last cell's middle."""
-    optimizer = Cmaes(Cube((Axis(), Axis(levels))), [(1.0, 1.0)], seed=2)
+    optimizer = Cmaes(Task(Cube((Axis(), Axis(levels))), ((1.0, 1.0),), seed=2))
     optimizer.tell(optimizer.ask(), 0.5)
 
     assert all(0.0 <= coordinate <= 1.0 for coordinate in optimizer.ask())

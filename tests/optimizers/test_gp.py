@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from kerntune.encoding import Axis, Cube
+from kerntune.encoding import Axis, Cube, Task
 from kerntune.errors import InputError
 from kerntune.optimizers.auto import Auto
 from kerntune.optimizers.gp import Gp, missing
@@ -18,7 +18,7 @@ lacks_torch = find_spec("torch") is None or find_spec("scipy") is None
 def test_without_torch_gp_names_what_is_missing_and_how_to_get_it():
     """The optional extra is asked for by name."""
     with pytest.raises(InputError, match=r"optimizer gp needs .*not installed") as caught:
-        Gp(LINE)
+        Gp(Task(LINE))
 
     assert 'pip install "kerntune[gp]"' in caught.value.hint
 
@@ -26,7 +26,7 @@ def test_without_torch_gp_names_what_is_missing_and_how_to_get_it():
 @pytest.mark.skipif(not lacks_torch, reason="torch and scipy are installed here")
 def test_without_torch_auto_is_tpe():
     """It asks what `tpe` asks, and the note for the user says why."""
-    auto, tpe = Auto(LINE, seed=4), Tpe(LINE, seed=4)
+    auto, tpe = Auto(Task(LINE, seed=4)), Tpe(Task(LINE, seed=4))
 
     assert auto.chosen == "tpe"
     assert auto.note == f"optimizer auto chose tpe: {' and '.join(missing())} not installed"
@@ -36,7 +36,7 @@ def test_without_torch_auto_is_tpe():
 @pytest.mark.skipif(lacks_torch, reason="torch and scipy are not installed (optional extra gp)")
 def test_with_torch_auto_is_gp():
     """The optional extra is used as soon as it is there."""
-    auto = Auto(LINE, seed=4)
+    auto = Auto(Task(LINE, seed=4))
 
     assert auto.chosen == "gp"
     assert "installed" in auto.note

@@ -2,14 +2,14 @@
 
 import pytest
 
-from kerntune.encoding import Axis, Cube
+from kerntune.encoding import Axis, Cube, Task
 from kerntune.errors import InputError
 from kerntune.optimizers.grid import LARGEST, Grid, grid_of
 
 
 def test_every_point_comes_once_before_any_comes_twice():
     """A full pass holds each cell of each axis, and the ends of the continuous one."""
-    grid = Grid(Cube((Axis(), Axis(2))), seed=3)
+    grid = Grid(Task(Cube((Axis(), Axis(2))), seed=3))
 
     asked = [grid.ask() for _ in range(10)]
 
@@ -18,7 +18,7 @@ def test_every_point_comes_once_before_any_comes_twice():
 
 def test_a_second_pass_begins_with_the_best():
     """Once everything was tried, the best are measured again first, untold ones last."""
-    grid = Grid(Cube((Axis(4),)), seed=3)
+    grid = Grid(Task(Cube((Axis(4),)), seed=3))
     for point in [grid.ask() for _ in range(4)][:3]:
         grid.tell(point, -abs(point[0] - 0.6))
         grid.tell(point, -abs(point[0] - 0.6) - 0.1)
@@ -42,5 +42,5 @@ def test_continuous_axes_get_as_many_levels_as_fit(axes, levels):
 def test_a_grid_that_would_be_too_large_is_refused():
     """The error says how large it would be, the hint what to do instead."""
     with pytest.raises(InputError, match="8 knobs has 6561 points") as caught:
-        Grid(Cube((Axis(),) * 8))
+        Grid(Task(Cube((Axis(),) * 8)))
     assert "--optimizer auto" in caught.value.hint

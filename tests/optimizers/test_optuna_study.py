@@ -7,7 +7,7 @@ import sys
 import optuna
 from optuna.samplers import RandomSampler
 
-from kerntune.encoding import Axis, Cube
+from kerntune.encoding import Axis, Cube, Task
 from kerntune.optimizers.optuna_study import OptunaStudy
 from kerntune.optimizers.tpe import STARTUP, Tpe
 
@@ -48,7 +48,7 @@ def test_only_what_was_told_counts():
 
 def test_higher_scores_are_better():
     """The sampler crowds where scores are high."""
-    tpe = Tpe(Cube((Axis(),)), seed=1)
+    tpe = Tpe(Task(Cube((Axis(),)), seed=1))
     for index in range(40):
         tpe.tell(((index + 0.5) / 40,), -abs(index / 40 - 0.8))
 
@@ -61,7 +61,7 @@ def test_the_model_takes_over_after_the_startup():
     """With enough points told, hints or others, TPE no longer draws uniformly from its first ask on."""
     asked = []
     for told in (STARTUP - 1, STARTUP):
-        tpe = Tpe(Cube((Axis(),)), seed=1)
+        tpe = Tpe(Task(Cube((Axis(),)), seed=1))
         for index in range(told):
             tpe.tell((index / STARTUP,), 0.0 if index else 1.0)
         asked.append(tpe.ask())

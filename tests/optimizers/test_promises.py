@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kerntune.encoding import Axis, Cube
+from kerntune.encoding import Axis, Cube, Task
 from kerntune.errors import InputError
 from kerntune.testing.optimizer import CHECKS
 
@@ -18,7 +18,7 @@ def test_a_registered_optimizer_keeps_the_promise(entry: EntryPoint, check):
     """Whatever is registered is checked; one that this machine cannot run says what it lacks."""
     factory = entry.load()
     try:
-        factory(Cube((Axis(),)))
+        factory(Task(Cube((Axis(),))))
     except InputError as error:
         pytest.skip(f"{error}: {error.hint}")
 

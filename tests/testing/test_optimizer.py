@@ -1,28 +1,32 @@
 """The conformance suite finds what it is there to find."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from kerntune.encoding import Cube
+from kerntune.encoding import Task
+from kerntune.interfaces import NOTHING
+from kerntune.optimizers.starts import refuse_options
 from kerntune.testing import optimizer as suite
 
 
 class Draws:
     """Honest random search, to be broken in one way by each subclass."""
 
-    def __init__(self, cube: Cube, start=(), seed=0):
-        self.cube = cube
-        self.left = [cube.snapped(point) for point in start]
-        self.generator = np.random.default_rng(seed)
+    def __init__(self, task: Task):
+        refuse_options(task, "draws")
+        self.cube = task.cube
+        self.left = [task.cube.snapped(point) for point in task.start]
+        self.generator = np.random.default_rng(task.seed)
 
     def ask(self):
         if self.left:
             return self.left.pop(0)
         return self.cube.snapped(self.generator.random(len(self.cube)).tolist())
 
-    def tell(self, point, score):
+    def tell(self, point, score, telemetry=NOTHING):
         pass
 
 
@@ -32,47 +36,57 @@ class Outside(Draws):
 
 
 class ForgetsStarts(Draws):
-    def __init__(self, cube, start=(), seed=0):
-        super().__init__(cube, (), seed)
+    def __init__(self, task):
+        super().__init__(replace(task, start=()))
 
 
 class Unseeded(Draws):
-    def __init__(self, cube, start=(), seed=0):
-        super().__init__(cube, start, None)
+    def __init__(self, task):
+        super().__init__(replace(task, seed=None))
 
 
 class Rigid(Draws):
-    def __init__(self, cube, start=(), seed=0):
-        super().__init__(cube, start, 0)
+    def __init__(self, task):
+        super().__init__(replace(task, seed=0))
 
 
 class OwnPointsOnly(Draws):
-    def __init__(self, cube, start=(), seed=0):
-        super().__init__(cube, start, seed)
+    def __init__(self, task):
+        super().__init__(task)
         self.asked = []
 
     def ask(self):
         self.asked.append(super().ask())
         return self.asked[-1]
 
-    def tell(self, point, score):
+    def tell(self, point, score, telemetry=NOTHING):
         self.asked.remove(point)
 
 
-class TakesSquareRoots(Draws):
+class ScoresOnly(Draws):
     def tell(self, point, score):
+        pass
+
+
+class TakesAnyOption(Draws):
+    def __init__(self, task):
+        super().__init__(replace(task, options={}))
+
+
+class TakesSquareRoots(Draws):
+    def tell(self, point, score, telemetry=NOTHING):
         math.sqrt(score + 100)
 
 
 class StopsWithoutProgress(Draws):
-    def __init__(self, cube, start=(), seed=0):
-        super().__init__(cube, start, seed)
+    def __init__(self, task):
+        super().__init__(task)
         self.stuck = None
 
     def ask(self):
         return self.stuck or super().ask()
 
-    def tell(self, point, score):
+    def tell(self, point, score, telemetry=NOTHING):
         if score == 0.0:
             self.stuck = point
 
@@ -96,6 +110,8 @@ def test_an_honest_random_search_passes(check):
         (suite.repeats_itself_under_a_seed, Unseeded),
         (suite.repeats_itself_under_a_seed, Rigid),
         (suite.takes_foreign_points, OwnPointsOnly),
+        (suite.takes_telemetry, ScoresOnly),
+        (suite.refuses_unknown_options, TakesAnyOption),
         (suite.survives_penalties, TakesSquareRoots),
         (suite.survives_constant_scores, StopsWithoutProgress),
         (suite.is_no_worse_than_random, Corner),
@@ -103,5 +119,5 @@ def test_an_honest_random_search_passes(check):
 )
 def test_each_broken_promise_is_found(check, broken):
     """Every check goes red on an optimizer that breaks just its promise."""
-    with pytest.raises((AssertionError, ValueError)):
+    with pytest.raises((AssertionError, ValueError, TypeError)):
         check(broken)

@@ -1,6 +1,6 @@
 """Searches over the unit cube, asked for points and told their scores.
 
-Each is a class `Name(cube, start=(), seed=0)` registered under `kerntune.optimizers`: `cube` is what is
-searched, `start` the points to be asked first (the plan's hints, in order), `seed` makes it repeatable.
-`kerntune.testing.optimizer` checks what all of them promise.
+Each is a class `Name(task)` registered under `kerntune.optimizers`: the task holds the cube to be searched,
+the points to be asked first (the plan's hints, in order), a seed that makes it repeatable, the number of
+trials to come and the optimizer's own options. `kerntune.testing.optimizer` checks what all of them promise.
 """

@@ -1,12 +1,13 @@
 """CMA-ES with margin: moves a cloud of points uphill from the best start; pays from 50 runs on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kerntune.encoding import Axis, Cube, Point
-from kerntune.optimizers.starts import Starts
+from kerntune.encoding import Axis, Cube, Point, Task
+from kerntune.interfaces import NOTHING
+from kerntune.optimizers.starts import Starts, refuse_options
 
 SIGMA = 0.25
 """The cloud's first standard deviation, in sides of the cube."""
@@ -22,10 +23,11 @@ class Cmaes:
     Source: Hamano, Saito, Nomura, Shirakawa, "CMA-ES with Margin", GECCO 2022, arXiv:2205.13482.
     """
 
-    def __init__(self, cube: Cube, start: Sequence[Sequence[float]] = (), seed: int = 0) -> None:
-        self._cube = cube
-        self._starts = Starts(cube, start)
-        self._seed = seed
+    def __init__(self, task: Task) -> None:
+        refuse_options(task, "cmaes")
+        self._cube = task.cube
+        self._starts = Starts(task)
+        self._seed = task.seed
         self._best: tuple[float, Point] | None = None
         self._cloud: Cloud | None = None
 
@@ -39,7 +41,12 @@ class Cmaes:
             self._cloud = Cloud(self._cube, centre, self._seed)
         return self._cloud.ask()
 
-    def tell(self, point: Sequence[float], score: float) -> None:
+    def tell(
+        self,
+        point: Sequence[float],
+        score: float,
+        telemetry: Mapping[str, float] = NOTHING,  # noqa: ARG002 - the seam's; it learns from scores alone
+    ) -> None:
         """Takes the score of a point; a second telling of a point it asked is left out."""
         inside = self._cube.snapped(point)
         if self._cloud is not None:

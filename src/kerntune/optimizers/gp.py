@@ -1,11 +1,12 @@
 """Gaussian-process search by Optuna; needs torch and scipy, the optional extra `gp`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
-from kerntune.encoding import Cube, Point
+from kerntune.encoding import Point, Task
 from kerntune.errors import InputError
-from kerntune.optimizers.starts import Starts
+from kerntune.interfaces import NOTHING
+from kerntune.optimizers.starts import Starts, refuse_options
 
 STARTUP = 6
 """Uniform points are drawn until so many are told, hints and all."""
@@ -23,7 +24,8 @@ class Gp:
         InputError: torch or scipy is not installed.
     """
 
-    def __init__(self, cube: Cube, start: Sequence[Sequence[float]] = (), seed: int = 0) -> None:
+    def __init__(self, task: Task) -> None:
+        refuse_options(task, "gp")
         if missing():
             msg = f"optimizer gp needs {' and '.join(missing())}, not installed here"
             raise InputError(msg, hint='pip install "kerntune[gp]", or use --optimizer tpe')
@@ -31,14 +33,19 @@ class Gp:
 
         from kerntune.optimizers.optuna_study import OptunaStudy  # noqa: PLC0415 - imports Optuna
 
-        self._starts = Starts(cube, start)
-        sampler = GPSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
-        self._study = OptunaStudy(cube, sampler)
+        self._starts = Starts(task)
+        sampler = GPSampler(seed=task.seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
+        self._study = OptunaStudy(task.cube, sampler)
 
     def ask(self) -> Point:
         """Returns the next starting point, then what the sampler suggests."""
         return self._starts.next() or self._study.ask()
 
-    def tell(self, point: Sequence[float], score: float) -> None:
+    def tell(
+        self,
+        point: Sequence[float],
+        score: float,
+        telemetry: Mapping[str, float] = NOTHING,  # noqa: ARG002 - the seam's; it learns from scores alone
+    ) -> None:
         """Takes the score of a point; every telling of the same point counts, as noise."""
         self._study.tell(point, score)

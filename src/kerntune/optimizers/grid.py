@@ -2,13 +2,14 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kerntune.encoding import Axis, Cube, Point
+from kerntune.encoding import Axis, Cube, Point, Task
 from kerntune.errors import InputError
-from kerntune.optimizers.starts import Starts
+from kerntune.interfaces import NOTHING
+from kerntune.optimizers.starts import Starts, refuse_options
 
 LARGEST = 256
 """A grid of more points than this is refused."""
@@ -24,12 +25,14 @@ class Grid:
         InputError: even 3 levels are too many.
     """
 
-    def __init__(self, cube: Cube, start: Sequence[Sequence[float]] = (), seed: int = 0) -> None:
+    def __init__(self, task: Task) -> None:
+        refuse_options(task, "grid")
+        cube = task.cube
         self._cube = cube
-        self._starts = Starts(cube, start)
+        self._starts = Starts(task)
         self.points = grid_of(cube)
         self._scores: dict[Point, list[float]] = {}
-        order = np.random.default_rng(seed).permutation(len(self.points)).tolist()
+        order = np.random.default_rng(task.seed).permutation(len(self.points)).tolist()
         self._left: list[Point] = [self.points[index] for index in order]
 
     def ask(self) -> Point:
@@ -41,7 +44,12 @@ class Grid:
             self._left = sorted(self.points, key=self._mean)
         return self._left.pop()
 
-    def tell(self, point: Sequence[float], score: float) -> None:
+    def tell(
+        self,
+        point: Sequence[float],
+        score: float,
+        telemetry: Mapping[str, float] = NOTHING,  # noqa: ARG002 - the seam's; it learns from scores alone
+    ) -> None:
         """Takes a score: it decides the order in which the points are asked again."""
         self._scores.setdefault(self._cube.snapped(point), []).append(score)
 

@@ -6,14 +6,14 @@ def test_mine_keeps_the_promises(check):
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from statistics import median
 from typing import Protocol
 
 import numpy as np
 
-from kerntune.encoding import Axis, Cube, Point
+from kerntune.encoding import Axis, Cube, Point, Task
 from kerntune.errors import InputError
 from kerntune.interfaces import Optimizer
 
@@ -35,8 +35,8 @@ CUBES = {
 class Factory(Protocol):
     """How an optimizer is made: what plug-ins register under `kerntune.optimizers`."""
 
-    def __call__(self, cube: Cube, start: Sequence[Sequence[float]] = (), seed: int = 0) -> Optimizer:
-        """Returns an optimizer of the cube that asks the starting points first.
+    def __call__(self, task: Task) -> Optimizer:
+        """Returns an optimizer of the task's cube that asks the starting points first.
 
         Raises:
             InputError: it cannot search this cube, or not on this machine; with a hint.
@@ -50,7 +50,7 @@ def asks_inside_every_cube(factory: Factory) -> None:
     """
     for name, cube in CUBES.items():
         try:
-            optimizer = factory(cube, (), SEED)
+            optimizer = factory(Task(cube, seed=SEED))
         except InputError as error:
             _demand(bool(error.hint), f"it refuses {name} without a hint")
             _demand(cube is not MIXED, f"it refuses {name}")
@@ -61,8 +61,8 @@ def asks_inside_every_cube(factory: Factory) -> None:
 
 def asks_the_starting_points_first(factory: Factory) -> None:
     """The starting points come first, in their order, moved to the middle of their cells."""
-    start = [(0.1, 0.0, 0.99), (1.0, 0.5, 0.5), (0.0, 0.9, 0.1)]
-    optimizer = factory(MIXED, start, SEED)
+    start = ((0.1, 0.0, 0.99), (1.0, 0.5, 0.5), (0.0, 0.9, 0.1))
+    optimizer = factory(Task(MIXED, start, SEED))
     asked = _searched(optimizer, lambda point: point[0], asks=len(start) + 1)
     _demand(asked[:3] == [MIXED.snapped(point) for point in start], f"it asked {asked[:3]} for {start}")
 
@@ -70,7 +70,7 @@ def asks_the_starting_points_first(factory: Factory) -> None:
 def repeats_itself_under_a_seed(factory: Factory) -> None:
     """The same seed and scores give the same points; another seed gives others."""
     first, again, other = (
-        _searched(factory(MIXED, [(0.2, 0.5, 0.5)], seed), lambda point: -abs(point[0] - 0.6))
+        _searched(factory(Task(MIXED, ((0.2, 0.5, 0.5),), seed)), lambda point: -abs(point[0] - 0.6))
         for seed in (SEED, SEED, SEED + 1)
     )
     _demand(first == again, "the same seed gave other points")
@@ -79,7 +79,7 @@ def repeats_itself_under_a_seed(factory: Factory) -> None:
 
 def takes_foreign_points(factory: Factory) -> None:
     """Points it never asked, told first, between and twice, and asked points never told, are all taken."""
-    optimizer = factory(MIXED, (), SEED)
+    optimizer = factory(Task(MIXED, seed=SEED))
     generator = np.random.default_rng(SEED)
     optimizer.tell((0.5, 0.5, 0.5), 0.0)
     for _ in range(ASKS):
@@ -92,18 +92,45 @@ def takes_foreign_points(factory: Factory) -> None:
         _demand(asked == MIXED.snapped(asked), f"{asked} is not a point of the cube")
 
 
+def takes_telemetry(factory: Factory) -> None:
+    """Telemetry may come with a score or not, and under other names each time."""
+    optimizer = factory(Task(MIXED, seed=SEED))
+    for telemetry in (
+        {},
+        {"cpu_usage": 1.2, "io_wait": 0.0},
+        {"io_wait": 1e9},
+        {"server.Tcp.RetransSegs": 0.5},
+    ):
+        point = optimizer.ask()
+        optimizer.tell(point, point[0], telemetry)
+        optimizer.tell(point, point[0])
+        _demand(point == MIXED.snapped(point), f"{point} is not a point of the cube")
+
+
+def refuses_unknown_options(factory: Factory) -> None:
+    """An option that it does not have is an error that names it, never silently left out."""
+    try:
+        factory(Task(MIXED, seed=SEED, options={"no_such_option": 1}))
+    except InputError as error:
+        _demand("no_such_option" in str(error) and bool(error.hint), f"the error does not help: {error}")
+    else:
+        _demand(False, "it took an option that no optimizer has")  # noqa: FBT003
+
+
 def survives_penalties(factory: Factory) -> None:
     """Failures, told as scores far below all others, do not end the search, even if everything fails."""
     penalty = -1e3
     for limit in (0.5, 2.0):
-        asked = _searched(factory(MIXED, (), SEED), partial(_failing_below, limit=limit, penalty=penalty))
+        asked = _searched(
+            factory(Task(MIXED, seed=SEED)), partial(_failing_below, limit=limit, penalty=penalty)
+        )
         _demand(len(set(asked)) > 1, "it asked one point only")
 
 
 def survives_constant_scores(factory: Factory) -> None:
     """A surface without any effect is searched like any other."""
     for cube in (LINE, MIXED):
-        asked = _searched(factory(cube, (), SEED), lambda _: 0.0)
+        asked = _searched(factory(Task(cube, seed=SEED)), lambda _: 0.0)
         _demand(len(set(asked)) > 1, "it asked one point only")
 
 
@@ -113,7 +140,9 @@ def is_no_worse_than_random(factory: Factory) -> None:
     "Reach" is the lower quartile of 400 random searches: an optimizer as good as random passes too.
     """
     cube = Cube((Axis(), Axis(), Axis(3, ordered=False)))
-    reached = [max(map(_hill, _searched(factory(cube, (), seed), _hill))) for seed in range(SEED, SEED + 5)]
+    reached = [
+        max(map(_hill, _searched(factory(Task(cube, seed=seed)), _hill))) for seed in range(SEED, SEED + 5)
+    ]
     generator = np.random.default_rng(SEED)
     random = [
         max(_hill(cube.snapped(point)) for point in generator.random((ASKS, 3)).tolist()) for _ in range(400)
@@ -127,6 +156,8 @@ CHECKS: tuple[Callable[[Factory], None], ...] = (
     asks_the_starting_points_first,
     repeats_itself_under_a_seed,
     takes_foreign_points,
+    takes_telemetry,
+    refuses_unknown_options,
     survives_penalties,
     survives_constant_scores,
     is_no_worse_than_random,
