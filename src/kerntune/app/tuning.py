@@ -8,7 +8,7 @@ from kerntune.app.interrupts import Interrupts
 from kerntune.app.plugins import plugin
 from kerntune.app.settings import Settings
 from kerntune.catalog import Resolution, load, names_to_read, resolve
-from kerntune.encoding import Encoding
+from kerntune.encoding import Encoding, Task
 from kerntune.errors import InputError, KerntuneError, StoreError
 from kerntune.hand import recovery
 from kerntune.interfaces import Link, MetricSpec, Optimizer, Target, Workload
@@ -122,7 +122,8 @@ def _optimizer(plan: Plan, space: Space) -> tuple[Optimizer, Sequence[str]]:
     """Returns the plan's optimizer with the hints as its starting points, and what it wants to be said."""
     encoding = Encoding(space)
     start = [encoding.encode({**space.default, **_present(hint.config, space)}) for hint in plan.hints]
-    optimizer: Optimizer = plugin("optimizers", plan.optimizer)(encoding.cube, start, plan.seed)
+    task = Task(encoding.cube, tuple(start), plan.seed, plan.budget.trials, plan.optimizer_options)
+    optimizer: Optimizer = plugin("optimizers", plan.optimizer)(task)
     note = getattr(optimizer, "note", "")
     return optimizer, [note] if note else []
 
