@@ -17,6 +17,7 @@ _RECURSIVE_PRIVATE = 0x4000 | 0x40000
 _SET_DEATH_SIGNAL = 1
 _SET_NAME = 15
 _SET_TIMER_SLACK = 29
+_SET_CHILD_SUBREAPER = 36
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -76,6 +77,15 @@ def die_with_parent(signal: int) -> None:
         TargetError: the kernel refused.
     """
     _check(_prctl(_SET_DEATH_SIGNAL, ctypes.c_ulong(signal)), "follow the parent process")
+
+
+def gather_orphans() -> None:
+    """Makes the caller the parent of every orphan among its descendants (PR_SET_CHILD_SUBREAPER).
+
+    Raises:
+        TargetError: the kernel refused.
+    """
+    _check(_prctl(_SET_CHILD_SUBREAPER, ctypes.c_ulong(1)), "gather orphans")
 
 
 def sharpen_timers() -> None:

@@ -1,21 +1,17 @@
-"""The tuner's side of the sandbox: starts the keeper and asks it, one request at a time."""
+"""The tuner's side of the sandbox: starts the keeper and asks it."""
 
 import dataclasses
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 from kerntune.errors import TargetError
 from kerntune.interfaces import Link
-from kerntune.targets import wire
 from kerntune.targets.netns.diagnosis import advice
-from kerntune.targets.wire import Message, Packet
+from kerntune.targets.servant import Servant
+from kerntune.targets.wire import Packet
 
-_PATIENCE_S = 30.0
 _FAREWELL_S = 5.0
 
 
@@ -27,33 +23,21 @@ class Keeper:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._channel, end = wire.channel()
-        self._channel.settimeout(_PATIENCE_S)
-        self._number = 0
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the keeper
-        module = "kerntune.targets.netns.keeper"
-        with end:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, str(end.fileno()), str(os.getpid()), str(directory)],
-                pass_fds=(end.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=self._complaints,
-                stderr=self._complaints,
-                start_new_session=True,
-            )
         try:
-            self._receive()
+            self._servant = Servant(
+                "kerntune.targets.netns.keeper",
+                [str(os.getpid()), str(directory)],
+                called="the sandbox",
+                hint="everything in it is gone with it; start again",
+                farewell_s=_FAREWELL_S,
+            )
         except TargetError as error:
-            self.close()
             raise TargetError(str(error), hint=advice() or error.hint) from error
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def pid(self) -> int:
         """Returns the process id of the keeper."""
-        return self._process.pid
+        return self._servant.pid
 
     def __enter__(self) -> Self:
         return self
@@ -63,13 +47,7 @@ class Keeper:
 
     def close(self) -> None:
         """Ends the sandbox and waits until it is gone."""
-        self._channel.close()
-        try:
-            self._process.wait(_FAREWELL_S)
-        except subprocess.TimeoutExpired:  # somebody else holds our end of the channel, or a device hangs
-            self._process.kill()
-            self._process.wait()
-        self._complaints.close()
+        self._servant.close()
 
     def emulator(self, link: Link) -> str:
         """Returns why the kernel does not emulate such a link by itself, "" where it does."""
@@ -107,33 +85,4 @@ class Keeper:
         Raises:
             TargetError: it was refused, or the keeper is gone or does not answer.
         """
-        self._number += 1
-        message: Message = {"number": self._number, "op": operation, **arguments}
-        try:
-            wire.send(self._channel, message, files)
-        except OSError as error:
-            raise self._broken(os.strerror(error.errno or 0)) from error
-        return self._receive()
-
-    def _receive(self) -> Packet:
-        while True:
-            try:
-                packet = wire.receive(self._channel)
-            except OSError as error:
-                reason = f"no answer within {_PATIENCE_S:g} s"
-                raise self._broken(reason) from error
-            if packet is None:
-                raise self._broken()
-            if packet.message["number"] == self._number:
-                break
-            packet.close()  # the answer to a request that was interrupted
-        if "error" in packet.message:
-            raise TargetError(str(packet.message["error"]), hint=str(packet.message["hint"]))
-        return packet
-
-    def _broken(self, reason: str = "it ended") -> TargetError:
-        self._complaints.seek(0)
-        said = self._complaints.read().decode(errors="replace").strip()
-        last = said.splitlines()[-1:] or [""]
-        msg = f"the sandbox is broken: {reason}" + (f" ({last[0]})" if last[0] else "")
-        return TargetError(msg, hint="everything in it is gone with it; start again")
+        return self._servant.ask(operation, files, **arguments)
