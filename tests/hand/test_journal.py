@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from kerntune.errors import HandError
 from kerntune.hand import journal as journals
-from kerntune.hand.change import Change, restore
+from kerntune.hand.change import Change
 from kerntune.hand.identity import boot_id, me, namespace
 from kerntune.hand.journal import Journal
 from kerntune.hand.processes import forked
+from kerntune.hand.restore import restore
 
 TTL = "net.ipv4.ip_default_ttl"
 WMEM = "net.ipv4.tcp_wmem"
@@ -79,7 +80,7 @@ def test_stuck_changes_stay(journal):
 
 
 @given(data=st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 def test_any_prefix_of_the_file_replays_to_the_originals(data, tmp_path, panel, memory):
     """The hand is killed at any byte of any record, before or after any write of the kernel's.
 
@@ -128,7 +129,7 @@ def test_any_prefix_of_the_file_replays_to_the_originals(data, tmp_path, panel, 
 
 
 @given(place=st.integers(0, 10_000), byte=st.integers(0, 255))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 def test_a_damaged_byte_never_invents_a_value(journal, place, byte):
     """Every change that is read from a damaged file was written into it as it stands."""
     journal.intend([change(), change(2, "33", "44"), change(3, "60", "7", knob="net.ipv4.tcp_fin_timeout")])

@@ -3,7 +3,8 @@
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
 from kerntune.catalog import entry
@@ -12,7 +13,7 @@ from kerntune.catalog.mark import at_device, device_in, mark_of
 from kerntune.errors import Fault, KerntuneBug
 from kerntune.model.knob import Constraint, Knob, Scope
 
-HOME = Path(__file__).parent
+HOME = files("kerntune.catalog")  # a folder, or inside the hand's one file
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def _prose(knob: Knob) -> str:
     return " ".join((knob.name, knob.meaning, knob.subsystem, knob.unit, *knob.workloads)).lower()
 
 
-def load(home: Path = HOME) -> Catalog:
+def load(home: Traversable = HOME) -> Catalog:
     """Returns the catalogue of a folder: knobs/*.toml, constraints.toml, dangers.toml, vanished.toml.
 
     Raises:
@@ -78,7 +79,7 @@ def load(home: Path = HOME) -> Catalog:
     faults: list[Fault] = []
     tunable: dict[str, Knob] = {}
     references: dict[str, Knob] = {}
-    for path in sorted((home / "knobs").glob("*.toml")):
+    for path in _knob_files(home / "knobs"):
         for knob in entry.knobs_of(path.name, _document(path, faults), faults):
             if knob.name in tunable or knob.name in references:
                 faults.append(Fault(f"{path.name}: {knob.name}.name", knob.name, "is in the catalogue twice"))
@@ -92,8 +93,13 @@ def load(home: Path = HOME) -> Catalog:
     return catalog
 
 
+def _knob_files(folder: Traversable) -> list[Traversable]:
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted((path for path in found if path.name.endswith(".toml")), key=lambda path: path.name)
+
+
 def _with_rules(
-    home: Path, tunable: Mapping[str, Knob], references: Mapping[str, Knob], faults: list[Fault]
+    home: Traversable, tunable: Mapping[str, Knob], references: Mapping[str, Knob], faults: list[Fault]
 ) -> Catalog:
     constraints = _document(home / "constraints.toml", faults)
     dangers = _document(home / "dangers.toml", faults)
@@ -108,7 +114,7 @@ def _with_rules(
     )
 
 
-def _document(path: Path, faults: list[Fault]) -> Mapping[str, object]:
+def _document(path: Traversable, faults: list[Fault]) -> Mapping[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

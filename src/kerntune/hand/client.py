@@ -47,13 +47,26 @@ class Hand:
         os.set_blocking(requests, False)
 
     @classmethod
-    def spawn(cls, journal_dir: Path, *, prefix: Sequence[str] = (), patience_s: float = PATIENCE_S) -> Self:
-        """Starts a hand in a session of its own and returns it; `prefix` comes first (`["sudo", "-n"]`).
+    def spawn(
+        cls,
+        journal_dir: Path,
+        *,
+        prefix: Sequence[str] = (),
+        program: Path | None = None,
+        sole: str = "",
+        patience_s: float = PATIENCE_S,
+    ) -> Self:
+        """Starts a hand in a session of its own and returns it.
+
+        `prefix` comes first (`["sudo", "-n"]`). `program` is a bundled hand to start instead of our own.
+        `sole` is the label of a study that wants no other hand on this host.
 
         Raises:
-            HandError: it cannot be started, or refuses to work (its reason is the error's).
+            HandError: it cannot be started, or refuses to work (its reason is the error's): kind "busy" if
+                another study's hand is there, "trust" if others can change its files.
         """
-        argv = [*prefix, sys.executable, "-I", "-m", "kerntune.hand", "--journal", str(journal_dir)]
+        hand_argv = [str(program)] if program else [sys.executable, "-I", "-m", "kerntune.hand"]
+        argv = [*prefix, *hand_argv, "--journal", str(journal_dir), *(["--sole", sole] if sole else [])]
         try:
             process = subprocess.Popen(
                 argv, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True

@@ -3,22 +3,23 @@
 Reads, checks and plans; never writes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
-from kerntune.catalog import breach
+from kerntune.catalog import breach, touching
 from kerntune.errors import HandError
 from kerntune.hand.change import Change
 from kerntune.hand.panel import Panel, refusal, value_of
 from kerntune.model.knob import Config, Constraint, Domain, Knob, Range, Value
 
-DEVICE = "{device}"
-
 
 def draft(config: Config, panel: Panel, number: int, floors: Config) -> tuple[Change, ...]:
     """Returns the changes that make a config, one a file, in an order that keeps every constraint.
+
+    Files that the kernel changes by itself when one of these is written are among them: an exclusive partner
+    that it zeroes, and what a `disturbs` of the catalogue names.
 
     `floors` are the values that were present when the study began, for knobs that may not go below theirs.
 
@@ -32,11 +33,14 @@ def draft(config: Config, panel: Panel, number: int, floors: Config) -> tuple[Ch
             sheet.enter(name, value, floors.get(name))
         except HandError as error:
             faults.append(error)
-    constraints = _touched(panel.catalog.constraints, config)
+    constraints = touching(panel.catalog.constraints, config)
     if not faults:
         faults = [fault for rule in constraints for fault in _broken(rule, sheet)]
     if faults:
         raise _joined(faults)
+    for rule in constraints:
+        for name in _set_off(rule, sheet):
+            sheet.bring_along(rule, name)
     return _ordered(sheet, constraints)
 
 
@@ -63,6 +67,29 @@ class _Sheet:
         self.changes[knob.file] = replace(change, new=words)
         self.before[name], self.after[name] = present, value
 
+    def bring_along(self, rule: Constraint, name: str) -> None:
+        """Adds the files of a rule that the kernel changes when this knob's is written."""
+        origin = self.panel.knob(name).file
+        for other in rule.knobs:
+            knob = self._found(other)
+            if knob is None or knob.file == origin:
+                continue
+            change = self.changes.get(knob.file) or replace(self._blank(knob), asked=False)
+            if rule.kind == "disturbs":
+                self.changes[knob.file] = replace(change, disturber=origin)
+            elif other in self.after or change.old[knob.member] != "0":
+                new = (*change.new[: knob.member], "0", *change.new[knob.member + 1 :])
+                self.changes[knob.file] = replace(change, new=new, twin=origin, asked=True)
+
+    def _found(self, name: str) -> Knob | None:
+        """Returns a knob that can be read here, None if there is none."""
+        try:
+            knob = self.panel.knob(name)
+            self.panel.read(knob)
+        except (HandError, OSError):
+            return None
+        return None if knob.read_only and self.panel.catalog.danger(name) else knob
+
     def settled(self, name: str) -> Value | None:
         """Returns the value a knob will have, None where it does not exist here."""
         if name in self.after:
@@ -72,6 +99,13 @@ class _Sheet:
             return _present(knob, self.changes.get(knob.file) or self._blank(knob))
         except HandError:
             return None
+
+    def brings(self, name: str) -> bool:
+        """Returns whether the file of a knob is part of the transaction."""
+        try:
+            return self.panel.knob(name).file in self.changes
+        except HandError:
+            return False
 
     def _blank(self, knob: Knob) -> Change:
         try:
@@ -108,33 +142,14 @@ def _is_floored(domain: Domain, value: Value) -> bool:
     return isinstance(domain, Range) and domain.never_below_default and value not in domain.special
 
 
-def _touched(constraints: Iterable[Constraint], config: Config) -> tuple[Constraint, ...]:
-    """Returns the constraints that hold for a knob of the config, templates filled in with its devices."""
-    found: dict[Constraint, None] = {}
-    for rule in constraints:
-        for filled in _filled(rule, config) if DEVICE in rule.knobs[0] else (rule,):
-            if not config.keys().isdisjoint(filled.knobs):
-                found[filled] = None
-    return tuple(found)
-
-
-def _filled(rule: Constraint, names: Iterable[str]) -> Iterator[Constraint]:
-    for template in rule.knobs:
-        before, _, after = template.partition(DEVICE)
-        for name in names:
-            if name.startswith(before) and name.endswith(after):
-                device = name[len(before) : len(name) - len(after)]
-                yield replace(rule, knobs=tuple(knob.replace(DEVICE, device) for knob in rule.knobs))
-
-
 def _broken(rule: Constraint, sheet: _Sheet) -> Iterator[HandError]:
     """Yields what a config breaks of a rule; what it leaves as it is, is not its fault."""
     if rule.kind not in ("order", "exclusive"):
         return
-    values = {name: value for name in rule.knobs if (value := sheet.settled(name)) is not None}
     if rule.kind == "exclusive":
-        chosen = {name: value for name, value in values.items() if value != 0}
+        chosen = {name: sheet.after[name] for name in rule.knobs if sheet.after.get(name)}
     else:
+        values = {name: value for name in rule.knobs if (value := sheet.settled(name)) is not None}
         chosen = {name: value for name, value in values.items() if _is_size(sheet.panel, name, value)}
     problem = breach(rule, chosen)
     changed = [name for name in chosen if sheet.after.get(name) != sheet.before.get(name)]
@@ -165,7 +180,7 @@ def _ordered(sheet: _Sheet, constraints: Iterable[Constraint]) -> tuple[Change, 
         return tuple(sheet.changes.values())
     graph: dict[str, set[str]] = {file: set() for file in sheet.changes}
     for rule in constraints:
-        for first, then in _steps(rule, sheet.before, sheet.after):
+        for first, then in _steps(rule, sheet):
             one, two = sheet.panel.knob(first).file, sheet.panel.knob(then).file
             if one != two:
                 graph[two].add(one)
@@ -176,13 +191,26 @@ def _ordered(sheet: _Sheet, constraints: Iterable[Constraint]) -> tuple[Change, 
         raise HandError(msg, kind="domain", hint="change fewer of these knobs at a time") from error
 
 
-def _steps(rule: Constraint, before: Config, after: Config) -> Iterator[tuple[str, str]]:
-    """Yields (knob written first, knob written then) among the knobs of the config."""
-    written: Mapping[str, Value] = {name: after[name] for name in rule.knobs if name in after}
-    for low, high in pairwise(written):
-        falls = rule.kind == "order" and _is_below(after[high], before[high])
+def _steps(rule: Constraint, sheet: _Sheet) -> Iterator[tuple[str, str]]:
+    """Yields (knob written first, knob written then) among the knobs of the transaction."""
+    for name in _set_off(rule, sheet):
+        yield from ((name, other) for other in rule.knobs if sheet.brings(other))
+    for low, high in pairwise(name for name in rule.knobs if name in sheet.after):
+        falls = rule.kind == "order" and _is_below(sheet.after[high], sheet.before[high])
         if rule.kind in ("order", "requires"):
             yield (low, high) if falls else (high, low)
+
+
+def _set_off(rule: Constraint, sheet: _Sheet) -> tuple[str, ...]:
+    """Returns the knobs of a rule whose change makes the kernel change others of it."""
+    names = {"disturbs": rule.knobs[:1], "exclusive": rule.knobs}.get(rule.kind, ())
+    return tuple(
+        name
+        for name in names
+        if name in sheet.after
+        and sheet.after[name] != sheet.before[name]
+        and (rule.kind == "disturbs" or sheet.after[name] != 0)
+    )
 
 
 def _is_below(value: Value, floor: Value) -> bool:

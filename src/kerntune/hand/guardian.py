@@ -9,10 +9,11 @@ import signal
 from contextlib import suppress
 from dataclasses import dataclass
 
-from kerntune.hand.change import Restored, restore
+from kerntune.hand.change import Restored
 from kerntune.hand.journal import Journal, load
 from kerntune.hand.panel import Panel
 from kerntune.hand.processes import STOPPING, forked, ignore, leave_session, park
+from kerntune.hand.restore import restore
 
 DEAF_TO = (*STOPPING, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTSTP)
 FAREWELL, READY = b".", b"!"
@@ -60,11 +61,13 @@ def _guard(journal: Journal, panel: Panel, life: int, alive: int) -> int:
     leave_session()
     ignore(DEAF_TO)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    park([life, alive, journal.descriptor, 2])
+    park([life, alive, *journal.descriptors, 2])
     with suppress(BrokenPipeError):  # the hand is dead already: all the more reason to go on
         os.write(alive, READY)
     if os.read(life, 1) == FAREWELL:
         return 0
     if not finish(journal.descriptor, panel).stuck:
         journal.path.unlink(missing_ok=True)
+    if journal.sole is not None:
+        journal.sole.release()
     return 0

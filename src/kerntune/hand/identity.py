@@ -64,6 +64,11 @@ def namespace(link: Path = Path("/proc/self/ns/net")) -> Namespace:
         return Namespace(os.fstat(file.fileno()).st_ino, unique)
 
 
+def is_confined() -> bool:
+    """Returns whether we are in a user namespace of somebody's making, not in the machine's first."""
+    return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+
+
 def me() -> Owner:
     """Returns this process, numbered as /proc numbers it even where we are in a process namespace."""
     pid = int(Path("/proc/self").readlink().name)

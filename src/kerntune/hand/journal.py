@@ -19,6 +19,7 @@ from pathlib import Path
 from kerntune.errors import HandError
 from kerntune.hand.change import Change
 from kerntune.hand.identity import Namespace, Owner, boot_id, me, namespace, user
+from kerntune.hand.sole import Sole, take
 
 FORMAT = 1
 SUFFIX = ".journal"
@@ -47,26 +48,34 @@ class Contents:
 
 
 class Journal:
-    """The journal of one hand, open and locked. `sync` makes what was written to a file reach the disk."""
+    """The journal of one hand, open and locked. `sync` makes what was written to a file reach the disk.
 
-    def __init__(self, path: Path, descriptor: int, sync: Callable[[int], None]) -> None:
+    `sole` is the lock that keeps other hands away as long as anything of this one is to be undone.
+    """
+
+    def __init__(
+        self, path: Path, descriptor: int, sync: Callable[[int], None], sole: Sole | None = None
+    ) -> None:
         self.path = path
+        self.sole = sole
         self.descriptor = descriptor
         self._start = os.fstat(descriptor).st_size
         self._sync = sync
         self._durable: set[tuple[str, tuple[str, ...]]] = set()
 
     @classmethod
-    def create(cls, directory: Path, sync: Callable[[int], None] = os.fdatasync) -> "Journal":
+    def create(
+        cls, directory: Path, sync: Callable[[int], None] = os.fdatasync, sole: Sole | None = None
+    ) -> "Journal":
         """Makes a journal with its header on disk, locked; nothing may be written without one.
 
         Raises:
             HandError: the directory is not ours, cannot be written, or the disk is full (kind "journal").
         """
         try:
-            _prepare(directory)
+            prepare(directory)
             for _ in range(TRIES):
-                journal = cls._locked(directory, sync)
+                journal = cls._locked(directory, sync, sole)
                 if journal is not None:
                     return journal
         except OSError as error:
@@ -74,7 +83,7 @@ class Journal:
         raise _unwritable(directory, OSError(errno.EBUSY, "somebody else keeps removing our journal"))
 
     @classmethod
-    def _locked(cls, directory: Path, sync: Callable[[int], None]) -> "Journal | None":
+    def _locked(cls, directory: Path, sync: Callable[[int], None], sole: Sole | None) -> "Journal | None":
         """Returns a new journal, or None if somebody took its file away before it was locked."""
         owner = me()
         path = directory / f"{time.time_ns()}-{owner.pid}{SUFFIX}"
@@ -94,7 +103,12 @@ class Journal:
             os.close(descriptor)
             draft.unlink(missing_ok=True)
             raise
-        return cls(path, descriptor, sync)
+        return cls(path, descriptor, sync, sole)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Returns the open files that hold the locks."""
+        return (self.descriptor,) if self.sole is None else (self.descriptor, self.sole.descriptor)
 
     def intend(self, changes: Iterable[Change]) -> None:
         """Records what will be written, before it is.
@@ -107,7 +121,7 @@ class Journal:
             HandError: the record cannot be written (kind "journal"); so nothing may be.
         """
         found = tuple(changes)
-        originals = {(change.knob.partition(":")[0], change.old) for change in found}
+        originals = {(change.file, change.old) for change in found}
         self._record([_intent(change) for change in found], durable=not originals <= self._durable)
         self._durable |= originals
 
@@ -137,11 +151,13 @@ class Journal:
     def remove(self) -> None:
         """Deletes the journal: nothing is applied any more."""
         self.path.unlink(missing_ok=True)
-        os.close(self.descriptor)
+        self.close()
 
     def close(self) -> None:
         """Leaves the journal for the next start."""
         os.close(self.descriptor)
+        if self.sole is not None:
+            self.sole.release()
 
     def _record(self, records: Iterable[Mapping[str, object]], *, durable: bool = False) -> None:
         before = os.fstat(self.descriptor).st_size
@@ -152,6 +168,19 @@ class Journal:
         except OSError as error:
             os.ftruncate(self.descriptor, before)
             raise _unwritable(self.path, error) from error
+
+
+def sole_lock(directory: Path, label: str) -> Sole:
+    """Returns the lock that keeps other hands away from a directory, taken under a study's label.
+
+    Raises:
+        HandError: another hand has it (kind "busy"); the directory is not ours or cannot be written.
+    """
+    try:
+        prepare(directory)
+        return take(directory, label)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
 
 
 def parse(data: bytes) -> Contents:
@@ -250,7 +279,13 @@ def sweep(directory: Path) -> None:
                 os.close(descriptor)
 
 
-def _prepare(directory: Path) -> None:
+def prepare(directory: Path) -> None:
+    """Makes a directory for journals.
+
+    Raises:
+        HandError: it is not ours, or others may write to it (kind "permission").
+        OSError: it cannot be made.
+    """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_owner(directory, directory.stat())
 
@@ -332,18 +367,22 @@ def _header_of(record: Mapping[str, object]) -> Header | None:
 
 
 def _intent(change: Change) -> dict[str, object]:
+    ties = {"disturber": change.disturber, "twin": change.twin}
     return {
         "kind": "write",
         "transaction": change.transaction,
         "knob": change.knob,
         "old": change.old,
         "new": change.new,
+        **{tie: file for tie, file in ties.items() if file},
     }
 
 
 def _change_of(record: Mapping[str, object]) -> Change:
     number, knob = int(str(record["transaction"])), str(record["knob"])
-    return Change(number, knob, _words(record["old"]), _words(record["new"]))
+    disturber, twin = (str(record.get(tie, "")) for tie in ("disturber", "twin"))
+    old, new = _words(record["old"]), _words(record["new"])
+    return Change(number, knob, old, new, disturber=disturber, twin=twin)
 
 
 def _settle(changes: dict[str, Change], record: Mapping[str, object]) -> None:

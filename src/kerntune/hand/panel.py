@@ -14,15 +14,23 @@ from kerntune.model.knob import Absence, AbsenceReason, Choice, Knob, Reading, S
 
 DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 MISSING = {errno.ENOENT, errno.ENODEV, errno.ENXIO}
+NETWORK, DISKS = Path("/sys/class/net"), Path("/sys/block")
+DEVICES: Mapping[str, Path] = {"block": DISKS, "neigh": NETWORK, "conf": NETWORK, "net": NETWORK}
+"""Where a device is to be found, by the folder that comes before its name in the paths of its knobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The catalogue's knobs with the kinds that turn them; `deadline_s` bounds writes that may block."""
+    """The catalogue's knobs with the kinds that turn them; `deadline_s` bounds writes that may block.
+
+    A `confined` panel, inside a user namespace, turns nothing that is the whole machine's. The kernel does
+    not see to that: root of a sandbox made by root may write the files of root.
+    """
 
     catalog: Catalog
     kinds: Kinds
     deadline_s: float = 5.0
+    confined: bool = False
     _known: dict[str, Knob] = field(default_factory=dict)
 
     def knob(self, name: str) -> Knob:
@@ -41,6 +49,7 @@ class Panel:
         Raises:
             OSError: the kernel's answer; EBADMSG if the file holds something else.
         """
+        self._keep_out(knob)
         words = self._kind(knob).read(knob)
         expected = len(knob.members) or 1
         if len(words) != expected:
@@ -53,6 +62,7 @@ class Panel:
         Raises:
             OSError: the kernel's answer, or ETIMEDOUT.
         """
+        self._keep_out(knob)
         kind = self._kind(knob)
         if knob.may_block:
             within(self.deadline_s, lambda: kind.write(knob, words))
@@ -71,11 +81,12 @@ class Panel:
             return Absence(AbsenceReason.UNKNOWN, str(error))
         try:
             if knob.read_only and not knob.members:
+                self._keep_out(knob)
                 return _listed(self._kind(knob).read(knob))
             words = self.read(knob)
             value = value_of(knob, words[knob.member])
         except (OSError, ValueError) as error:
-            return _absence(knob, error)
+            return _absence(knob, error, confined=self.confined)
         try:
             self._kind(knob).check_writable(knob)
             if probe:
@@ -83,6 +94,10 @@ class Panel:
         except OSError as error:
             return _unwritable(knob, value, error)
         return value
+
+    def _keep_out(self, knob: Knob) -> None:
+        if self.confined and is_machines(knob):
+            raise OSError(errno.ENOENT, "there is one for the whole machine, outside this namespace")
 
     def _kind(self, knob: Knob) -> Kind:
         return self.kinds[knob.kind]
@@ -101,6 +116,11 @@ class Panel:
                 msg, knob=name, kind="unknown", hint="`kerntune knobs search` finds what there is"
             )
         return knob
+
+
+def is_machines(knob: Knob) -> bool:
+    """Returns whether there is one such knob for the whole machine: /sys shows a sandbox the host's."""
+    return knob.scope is Scope.GLOBAL or knob.kind == "sysfs"
 
 
 def value_of(knob: Knob, word: str) -> Value:
@@ -157,12 +177,12 @@ def _listed(words: Words) -> Value:
     return plain(words[0]) if len(words) == 1 else " ".join(words)
 
 
-def _absence(knob: Knob, error: OSError | ValueError) -> Absence:
+def _absence(knob: Knob, error: OSError | ValueError, *, confined: bool) -> Absence:
     number = error.errno if isinstance(error, OSError) else None
     if number in DENIED:
         return Absence(AbsenceReason.PERMISSION, f"may not be read: {_why(error)}")
     if number in MISSING:
-        return _missing(knob)
+        return _missing(knob, confined=confined)
     return Absence(AbsenceReason.UNKNOWN, _why(error))
 
 
@@ -174,7 +194,9 @@ def _unwritable(knob: Knob, value: Value, error: OSError) -> Absence:
     return Absence(AbsenceReason.UNKNOWN, f"is {value} and cannot be written: {_why(error)}")
 
 
-def _missing(knob: Knob) -> Absence:
+def _missing(knob: Knob, *, confined: bool) -> Absence:
+    if confined and is_machines(knob):
+        return Absence(AbsenceReason.NAMESPACE, "there is one for the whole machine, outside this namespace")
     for path, reason, detail in _suspects(knob):
         if not path.exists():
             return Absence(reason, detail)
@@ -194,9 +216,9 @@ def _suspects(knob: Knob) -> list[tuple[Path, AbsenceReason, str]]:
     if knob.scope is not Scope.DEVICE:
         return []
     parts = Path(knob.path).parts
-    index = next((place + 1 for place, part in enumerate(parts) if part in ("neigh", "conf")), None)
-    if index is None or index >= len(parts):
-        return []
-    device = parts[index]
-    where = Path("/sys/class/net") / device
-    return [(where, AbsenceReason.HARDWARE, f"there is no device {device}")]
+    for folder, home in DEVICES.items():
+        for place, part in enumerate(parts[:-1]):
+            if part == folder:
+                device = parts[place + 1]
+                return [(home / device, AbsenceReason.HARDWARE, f"there is no device {device}")]
+    return []

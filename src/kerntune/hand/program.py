@@ -14,8 +14,9 @@ from pathlib import Path
 
 from kerntune.catalog import Catalog, load
 from kerntune.errors import HandError
-from kerntune.hand import protocol, recovery
-from kerntune.hand.journal import Journal
+from kerntune.hand import protocol, recovery, trust
+from kerntune.hand.identity import is_confined
+from kerntune.hand.journal import Journal, sole_lock
 from kerntune.hand.kinds import Kinds, kinds
 from kerntune.hand.panel import Panel
 from kerntune.hand.processes import STOPPING, leave_session, park, ready
@@ -31,11 +32,15 @@ def boot_clock() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a hand is given to work with; `lease_s` holds where an `apply` names none."""
+    """What a hand is given to work with.
+
+    `lease_s` holds where an `apply` names none. `sole` is the label of a study that allows no second hand.
+    """
 
     lease_s: float = 60.0
     kinds: Kinds = field(default_factory=kinds)
     clock: Callable[[], float] = boot_clock
+    sole: str = ""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -47,8 +52,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--lease", type=float, default=Terms().lease_s, metavar="SECONDS", help="undo after this"
     )
+    parser.add_argument("--sole", default="", metavar="LABEL", help="be the only hand of this directory")
     options = parser.parse_args(argv)
-    return serve(0, 1, options.journal, load(), Terms(lease_s=options.lease))
+    try:
+        if os.geteuid() == 0:
+            trust.check(trust.loaded())
+    except HandError as error:
+        return _refused(_Pipe(0, 1, _signals()), error)
+    return serve(0, 1, options.journal, load(), Terms(lease_s=options.lease, sole=options.sole))
 
 
 def serve(stdin: int, stdout: int, journal_dir: Path, catalog: Catalog, terms: Terms | None = None) -> int:
@@ -62,18 +73,33 @@ def serve(stdin: int, stdout: int, journal_dir: Path, catalog: Catalog, terms: T
     park([stdin, stdout, 2])
     bell = _signals()
     pipe = _Pipe(stdin, stdout, bell)
-    panel = Panel(catalog, terms.kinds)
+    panel = Panel(catalog, terms.kinds, confined=is_confined())
     try:
-        recovered = [asdict(found) for found in recovery.replay(journal_dir, panel, elsewhere=False)]
-        session = Session(panel, Journal.create(journal_dir), terms.lease_s, terms.clock, recovered)
+        session = _session(journal_dir, panel, terms)
     except HandError as error:
-        pipe.send({"id": None, "ok": False, "fatal": True, "error": protocol.error_to_json(error)})
-        return 3
+        return _refused(pipe, error)
     try:
         _converse(pipe, session)
     finally:
         session.close()
     return 0
+
+
+def _session(journal_dir: Path, panel: Panel, terms: Terms) -> Session:
+    """Returns a session with its journal, after what dead hands left is put back."""
+    lock = sole_lock(journal_dir, terms.sole) if terms.sole else None
+    try:
+        recovered = [asdict(found) for found in recovery.replay(journal_dir, panel, elsewhere=False)]
+        return Session(panel, Journal.create(journal_dir, sole=lock), terms.lease_s, terms.clock, recovered)
+    except HandError:
+        if lock is not None:
+            lock.release()
+        raise
+
+
+def _refused(pipe: "_Pipe", error: HandError) -> int:
+    pipe.send({"id": None, "ok": False, "fatal": True, "error": protocol.error_to_json(error)})
+    return 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,15 @@ from typing import Literal
 
 from kerntune.catalog import load as load_catalog
 from kerntune.errors import HandError
-from kerntune.hand.change import Change, Restored, restore
+from kerntune.hand import sole
+from kerntune.hand.change import Change, Restored
 from kerntune.hand.identity import boot_id, enter, find
 from kerntune.hand.journal import Contents, Header, claim, lives, load, paths, peek, sweep
 from kerntune.hand.kinds import kinds
-from kerntune.hand.panel import Panel
+from kerntune.hand.panel import Panel, is_machines
 from kerntune.hand.processes import forked
 from kerntune.hand.protocol import Outcome, outcome_from_json
-from kerntune.model.knob import Scope
+from kerntune.hand.restore import restore
 
 POLL_S = 0.01
 State = Literal["replayed", "stale", "stuck", "alive", "undone", "elsewhere", "unreadable", "foreign"]
@@ -66,6 +67,7 @@ def replay(directory: Path, panel: Panel | None = None, *, elsewhere: bool = Tru
     does no harm. Raises nothing for a journal that cannot be replayed: it says so.
     """
     sweep(directory)
+    sole.sweep(directory)
     return tuple(
         found for path in reversed(paths(directory)) for found in _replayed(path, panel, elsewhere=elsewhere)
     )
@@ -156,7 +158,7 @@ def _outlived(path: Path, contents: Contents, panel: Panel) -> Recovered:
 
 def _is_global(change: Change, panel: Panel) -> bool:
     knob = panel.catalog.find(change.knob)
-    return knob is not None and knob.scope is Scope.GLOBAL
+    return knob is not None and is_machines(knob)
 
 
 def _entered(path: Path, place: Path, contents: Contents, panel: Panel) -> Recovered:

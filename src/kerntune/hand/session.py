@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from kerntune.errors import HandError
 from kerntune.hand import guardian, protocol
-from kerntune.hand.change import Change, restore
+from kerntune.hand.change import Change
 from kerntune.hand.draft import draft
 from kerntune.hand.identity import namespace
 from kerntune.hand.journal import Journal
-from kerntune.hand.panel import Panel, member_name, plain, refusal, value_of
+from kerntune.hand.kinds import Words
+from kerntune.hand.panel import MISSING, Panel, member_name, plain, refusal, value_of
 from kerntune.hand.processes import ready
 from kerntune.hand.protocol import Effect, Match, Outcome
+from kerntune.hand.restore import restore
 from kerntune.model.knob import Config, Knob, Rollback, Value
 
 LONGEST_LEASE_S = 24 * 3600.0
@@ -119,20 +121,40 @@ class Session:
 
     def _write(self, changes: Sequence[Change]) -> tuple[Change, ...]:
         """Writes a transaction and returns it as read back; on any failure all of it goes back first."""
-        real = [change for change in changes if change.old != change.new]
+        real = [change for change in changes if change.is_real]
         if real:
             self._journal.intend(real)
         done: list[Change] = []
         try:
             for change in changes:
                 done.append(change)
-                done[-1] = self._written(change) if change in real else replace(change, effective=change.old)
+                done[-1] = self._carried_out(change)
             if real:
                 self._journal.applied(self._number, done)
         except HandError:
-            self._roll_back(done)
+            unreached = changes[len(done) :]
+            self._roll_back([*done, *(change for change in unreached if change.disturber or change.twin)])
             raise
         return tuple(done)
+
+    def _carried_out(self, change: Change) -> Change:
+        """Writes one file, unless the kernel has done so already, or it is only remembered or watched."""
+        if not change.is_real:
+            return replace(change, effective=change.old)
+        if change.disturber or change.twin:
+            present = self._seen(change)
+            if not change.asked or present == change.new:
+                return replace(change, effective=present)
+        return self._written(change)
+
+    def _seen(self, change: Change) -> Words | None:
+        """Returns what a file holds now; None where the kernel took it away."""
+        try:
+            return self._panel.read(self._panel.knob(change.knob))
+        except OSError as error:
+            if error.errno in MISSING and not change.asked:
+                return None
+            raise refusal(error, "read", change.knob) from error
 
     def _written(self, change: Change) -> Change:
         knob = self._panel.knob(change.knob)
@@ -189,8 +211,9 @@ class Session:
 
     def _check(self, _arguments: Mapping[str, object]) -> dict[str, object]:
         self._refuse_expired()
-        newest = {change.knob.partition(":")[0]: change for group in self._stack for change in group}
-        return {"changed": [item for change in newest.values() for item in self._differences(change)]}
+        newest = {change.file: change for group in self._stack for change in group}
+        known = [change for change in newest.values() if change.effective is not None]
+        return {"changed": [item for change in known for item in self._differences(change)]}
 
     def _differences(self, change: Change) -> list[dict[str, object]]:
         knob = self._panel.knob(change.knob)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from kerntune.hand.kinds.sysctl import Sysctl
+from kerntune.hand.kinds.sysfs import Sysfs
 from kerntune.model.knob import Knob
 
 Words = tuple[str, ...]
@@ -29,4 +30,4 @@ Kinds = Mapping[str, Kind]
 
 def kinds() -> Kinds:
     """Returns every kind this hand can turn."""
-    return {"sysctl": Sysctl()}
+    return {"sysctl": Sysctl(), "sysfs": Sysfs()}

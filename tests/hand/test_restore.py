@@ -2,7 +2,8 @@
 
 import pytest
 
-from kerntune.hand.change import Change, restore
+from kerntune.hand.change import Change
+from kerntune.hand.restore import restore
 
 TTL = "net.ipv4.ip_default_ttl"
 FIN = "net.ipv4.tcp_fin_timeout"
