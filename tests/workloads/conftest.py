@@ -1,10 +1,15 @@
+import os
+import shutil
+import tempfile
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
 from kerntune.catalog import load
 from kerntune.errors import TargetError
 from kerntune.targets.netns import open_target
+from kerntune.testing.local import LocalPlace
 
 
 @pytest.fixture
@@ -23,3 +28,28 @@ def opened(tmp_path):
             yield target
 
     return open_with
+
+
+class Ordinary(LocalPlace):
+    """This machine, where programs run as nobody though we are root: as kerntune runs them on a host."""
+
+    def start(self, argv, host, stdout, stderr, *, privileged=False):
+        become = (
+            () if privileged else ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--")
+        )
+        return super().start([*become, *argv], host, stdout, stderr)
+
+
+@pytest.fixture
+def ordinary():
+    """This machine with a directory of its own, where programs run as an ordinary account."""
+    home = Path(tempfile.mkdtemp(prefix="kt-"))  # a socket's path must be short, and all may come through
+    try:
+        if os.geteuid() == 0:
+            shutil.chown(home, "nobody", "nogroup")
+            yield Ordinary(scratch=home)
+        else:
+            yield LocalPlace(scratch=home)
+        assert list(home.iterdir()) in ([], [home / "pgbench"])
+    finally:
+        shutil.rmtree(home)

@@ -1,0 +1,63 @@
+import socket
+
+import pytest
+
+from kerntune.errors import PlanError, RunFailed
+from kerntune.testing.local import LocalPlace
+from kerntune.testing.workload import check_workload
+from kerntune.workloads.load.memcached import Line, Load
+from kerntune.workloads.memcached import Memcached
+
+SMALL = {"keys": 2000, "duration_s": 0.2, "clients": 4}
+SETTINGS = {
+    "address": "127.0.0.1",
+    "port": "1",
+    "keys": "100",
+    "keys_at_once": "3",
+    "value_bytes": "10",
+    "ratio": "read",
+    "clients": "2",
+    "duration_s": "1",
+}
+
+
+@pytest.mark.parametrize("ratio", ["read", "mixed"])
+def test_a_real_memcached_is_measured(ordinary, ratio):
+    """With a fresh server for every run, and nothing is left."""
+    check_workload(Memcached, {**SMALL, "ratio": ratio}, ordinary, deadline_s=60)
+
+
+def test_wrong_options_are_told():
+    """Before anything is started."""
+    with pytest.raises(PlanError, match="ratio"):
+        Memcached({"ratio": "write"})
+
+
+def test_memcached_as_root_shows_why_it_does_not_start(tmp_path):
+    """It refuses, and its own words are shown."""
+    place = LocalPlace({"PATH": "/usr/bin"}, scratch=tmp_path)
+    try:
+        Memcached(SMALL).run(place, 20.0)
+    except RunFailed as error:
+        assert "root" in error.tail  # noqa: PT017 - an ordinary account sees no error
+
+
+def test_the_length_of_every_answer_is_known():
+    """A get's with its three values, a set's with its one word."""
+    answers = {request[:3]: length for request, length in Load({**SETTINGS, "ratio": "mixed"}).requests(1)}
+
+    value = b"VALUE key:000000000000 0 10\r\nxxxxxxxxxx\r\n"
+    assert answers == {b"get": 3 * len(value) + len(b"END\r\n"), b"set": len(b"STORED\r\n")}
+
+
+def test_a_key_that_is_missing_ends_the_run():
+    """It was evicted, or the server is not ours: a miss is quick."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    line = Line(listener.getsockname(), [(b"get a b\r\n", 100)], 0)
+    peer, _ = listener.accept()
+    with listener, peer, line.socket:
+        line.ask()
+        peer.sendall(b"VALUE a 0 1\r\nx\r\nEND\r\n")
+
+        with pytest.raises(ConnectionError, match="a key is missing"):
+            line.take()

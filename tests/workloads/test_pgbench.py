@@ -1,0 +1,91 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kerntune.errors import PlanError, RunFailed
+from kerntune.execution import execute
+from kerntune.testing.local import LocalPlace
+from kerntune.testing.workload import check_workload
+from kerntune.workloads.pgbench import Pgbench, program
+
+SMALL = {"scale": 1, "clients": 2, "duration_s": 2.0, "buffers_mib": 32}
+
+
+@pytest.mark.slow
+def test_a_real_cluster_is_made_once_and_measured_in_every_mode(ordinary):
+    """PostgreSQL is started for each run and shut down in order; only its data stay."""
+    Pgbench(SMALL).prepare(ordinary)
+
+    for mode in ("read-write", "read-only", "analytics"):
+        check_workload(Pgbench, {**SMALL, "mode": mode}, ordinary, deadline_s=60)
+
+    home = ordinary.scratch("local") / "pgbench"
+    assert [path.name for path in home.iterdir()] == ["data"]
+    assert not (home / "data" / "postmaster.pid").exists()
+    state = execute(ordinary, "local", [program("pg_controldata"), str(home / "data")], deadline_s=20).stdout
+    assert "shut down" in state
+    assert "in production" not in state
+
+
+@pytest.mark.slow
+def test_two_servers_never_share_a_cluster(ordinary):
+    """A server at work there, left over or not, is told; it is not the one that is measured."""
+    Pgbench(SMALL).prepare(ordinary)
+    data = str(ordinary.scratch("local") / "pgbench" / "data")
+    start = [program("pg_ctl"), "-D", data, "-w", "-s", "-o", "-c listen_addresses= -k " + data, "start"]
+    with Path(os.devnull).open("wb") as null:
+        other = ordinary.start(start, "local", null.fileno(), null.fileno())
+    try:
+        assert other.wait(60) == 0
+        with pytest.raises(RunFailed, match="ended with status 1") as caught:
+            Pgbench(SMALL).run(ordinary, 60)
+    finally:
+        execute(ordinary, "local", [program("pg_ctl"), "-D", data, "-m", "fast", "stop"], deadline_s=60)
+        other.end()
+
+    assert "postmaster.pid" in caught.value.tail
+    assert "another server" in caught.value.hint
+
+
+def test_a_directory_that_is_not_empty_is_refused(ordinary):
+    """It may be somebody's data."""
+    home = ordinary.scratch("local") / "pgbench"
+    home.mkdir()
+    (home / "data").mkdir()
+
+    with pytest.raises(RunFailed, match="is not empty"):
+        Pgbench(SMALL).prepare(ordinary)
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(ordinary):
+    """At a scale beyond any disk's."""
+    with pytest.raises(RunFailed, match=r"pgbench at scale 100000 needs \d+ MiB on the disk"):
+        Pgbench({**SMALL, "scale": 100_000}).prepare(ordinary)
+
+    assert not (ordinary.scratch("local") / "pgbench").exists()
+
+
+def test_a_run_without_its_cluster_is_refused(ordinary):
+    """It is made before."""
+    with pytest.raises(RunFailed, match="no cluster"):
+        Pgbench(SMALL).run(ordinary, 20)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root meets it")
+def test_postgresql_as_root_is_told_with_a_way_out(tmp_path):
+    """Where the place has no ordinary account to change to."""
+    with pytest.raises(RunFailed, match="PostgreSQL does not run as root") as caught:
+        Pgbench(SMALL).prepare(LocalPlace(scratch=tmp_path))
+
+    assert "ordinary account" in caught.value.hint
+    shutil.rmtree(tmp_path / "pgbench")
+
+
+@pytest.mark.parametrize("option", [{"mode": "write"}, {"scale": 0}, {"duration_s": 1.5}, {"clients": 0}])
+def test_wrong_options_are_told(option):
+    """Before anything is started; pgbench counts whole seconds."""
+    with pytest.raises(PlanError, match=next(iter(option))):
+        Pgbench(option)

@@ -1,0 +1,156 @@
+import sys
+import time
+
+import pytest
+
+from kerntune.errors import RunFailed
+from kerntune.testing.local import LocalPlace
+from kerntune.testing.workload import Watched
+from kerntune.workloads.server import check_room, directory, make_directory, serving
+
+LISTEN = "import time; print('listening', flush=True); time.sleep(600)"
+
+
+def server(script):
+    return [sys.executable, "-I", "-S", "-c", script]
+
+
+def serve(script, *, ready=lambda: True, deadline_s=20.0, stop=(), place=None):
+    deadline = time.monotonic() + deadline_s
+    return serving(place or LocalPlace(), "local", server(script), ready, deadline=deadline, stop=stop)
+
+
+def fail_late(tail):
+    time.sleep(0.6)
+    msg = "connection refused"
+    raise RunFailed(msg, kind="exit", tail=tail)
+
+
+def test_a_server_is_ended_with_its_block():
+    """Nothing of it is left."""
+    place = Watched(LocalPlace())
+
+    with serve(LISTEN, place=place) as running:
+        running.check()
+
+    assert place.end_left() == 0
+
+
+def test_a_server_that_does_not_start_shows_the_end_of_its_log():
+    """At once, not when the time is up."""
+    with (
+        pytest.raises(RunFailed, match="ended with status 3") as caught,
+        serve("import sys; print('no such disk'); sys.exit(3)", ready=lambda: False, deadline_s=600),
+    ):
+        pytest.fail("it never started")
+
+    assert caught.value.kind == "exit"
+    assert caught.value.tail == "no such disk"
+
+
+def test_a_server_that_is_never_ready_is_ended():
+    """With its log, and as a lack of time."""
+    with (
+        pytest.raises(RunFailed, match="not ready in time") as caught,
+        serve(LISTEN, ready=lambda: False, deadline_s=0.5),
+    ):
+        pytest.fail("it never was ready")
+
+    assert caught.value.kind == "timeout"
+
+
+def test_another_server_that_answers_is_not_taken_for_ours():
+    """Ours died because the port was taken; whoever answers there is somebody else."""
+    answers = iter([False, True])
+
+    def ready():
+        time.sleep(0.5)
+        return next(answers)
+
+    with (
+        pytest.raises(RunFailed, match="ended with status 1") as caught,
+        serve("import sys, time; time.sleep(0.2); sys.exit('Address already in use')", ready=ready),
+    ):
+        pytest.fail("that was another server")
+
+    assert "Address already in use" in caught.value.tail
+
+
+def test_a_server_that_dies_during_the_run_is_what_failed():
+    """Its client's own failure follows from it."""
+    with (
+        pytest.raises(RunFailed, match="ended with status 7"),
+        serve("import sys, time; time.sleep(0.1); sys.exit(7)", ready=lambda: True),
+    ):
+        fail_late("")
+
+
+def test_a_server_that_dies_unnoticed_fails_the_run():
+    """Though its client was content."""
+    with (
+        pytest.raises(RunFailed, match="ended by signal 9"),
+        serve("import os, time; time.sleep(0.1); os.kill(os.getpid(), 9)"),
+    ):
+        time.sleep(0.6)
+
+
+def test_the_failure_of_a_client_shows_the_servers_log_too():
+    """The reason often stands there."""
+    with (
+        pytest.raises(RunFailed, match="refused") as caught,
+        serve("print('too many files', flush=True);" + LISTEN),
+    ):
+        fail_late("what the client said")
+
+    assert caught.value.tail.startswith("what the client said\ntoo many files")
+
+
+def test_a_server_is_stopped_in_order_where_it_has_a_way(tmp_path):
+    """What it does last, it can do."""
+    stop = tmp_path / "stop"
+    script = f"""
+import pathlib, time
+while not pathlib.Path({str(stop)!r}).exists(): time.sleep(0.01)
+pathlib.Path({str(tmp_path / "done")!r}).write_text("written")
+"""
+    waited = f'touch "{stop}"; while ! test -s "{tmp_path}/done"; do sleep 0.02; done'
+
+    with serve(script, stop=["/bin/sh", "-c", waited]):
+        pass
+
+    assert (tmp_path / "done").read_text() == "written"
+
+
+def test_a_server_that_is_not_there_is_named():
+    """Not a traceback."""
+    with (
+        pytest.raises(RunFailed, match="no-such-server cannot be started"),
+        serving(LocalPlace(), "local", ["no-such-server"], lambda: True, deadline=time.monotonic() + 9),
+    ):
+        pytest.fail("it does not exist")
+
+
+def test_a_directory_is_ours_alone_and_goes_with_the_block(tmp_path):
+    """Whatever lies in it."""
+    with directory(LocalPlace(scratch=tmp_path), "local", "web") as home:
+        (home / "file").write_text("x")
+        assert home.stat().st_mode & 0o777 == 0o700
+
+    assert not home.exists()
+
+
+def test_a_directory_that_is_not_empty_is_refused(tmp_path):
+    """It may be somebody's."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "precious").touch()
+
+    with pytest.raises(RunFailed, match="is not empty"):
+        make_directory(LocalPlace(scratch=tmp_path), "local", "data")
+
+
+def test_a_disk_nearly_full_is_told_before_anything_is_written(tmp_path):
+    """With what is needed and what there is."""
+    check_room(tmp_path, 1, "a page")
+
+    with pytest.raises(RunFailed, match=r"the data needs 1000000000 MiB on the disk of .* MiB are free"):
+        check_room(tmp_path, 1e9, "the data")
