@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from kerntune import host
+from kerntune.app.machine import applied_now
 from kerntune.app.plugins import plugin
 from kerntune.app.settings import Settings
 from kerntune.catalog import load
-from kerntune.errors import KerntuneError
-from kerntune.hand import recovery
+from kerntune.errors import KerntuneError, RunFailed
 from kerntune.model.knob import Absence, Reading
 from kerntune.report.applied import applied_lines
+from kerntune.targets.host.rights import INSTALLED
+from kerntune.workloads.programs import PACKAGES, need
 
 ENOUGH_MIB = 64
 """Free space that a store of many studies and the journals fit into."""
@@ -34,6 +36,8 @@ def examined(here: Settings) -> Iterator[Finding]:
     """Yields what was found, in the order in which it matters."""
     yield _machine()
     yield from _sandbox(here)
+    yield from _host(here)
+    yield _programs()
     yield _state(here)
     yield _leftovers(here)
     yield _gp()
@@ -54,7 +58,7 @@ def readings(here: Settings, target: str) -> Mapping[str, Reading]:
         TargetError: The target cannot be made on this machine.
     """
     catalog = load()
-    with plugin("targets", target)({}, journal_dir=here.journal_dir, catalog=catalog) as opened:
+    with plugin("targets", target)({}, journal_dir=here.journal_dir_of(target), catalog=catalog) as opened:
         names = {_filled(name, opened.devices): name for name in catalog.knobs}
         return {names[name]: reading for name, reading in opened.read(names).items()}
 
@@ -62,7 +66,7 @@ def readings(here: Settings, target: str) -> Mapping[str, Reading]:
 def _filled(name: str, devices: Mapping[str, tuple[str, ...]]) -> str:
     """Returns a knob's name with its mark filled in by the first device of that sort, if there is one."""
     for mark, found in devices.items():
-        name = name.replace(f"{{{mark}}}", found[0])
+        name = name.replace(f"{{{mark}}}", found[0]) if found else name
     return name
 
 
@@ -83,6 +87,36 @@ def _sandbox(here: Settings) -> Iterator[Finding]:
     yield Finding("knobs", detail, remedy="kerntune knobs list says why the others cannot" if absent else "")
 
 
+def _host(here: Settings) -> Iterator[Finding]:
+    found = readings(here, "host")
+    present = sum(not isinstance(reading, Absence) for reading in found.values())
+    detail = f"{present} of {len(found)} knobs can be turned on this machine"
+    if os.geteuid() == 0:
+        yield Finding("target host", detail)
+    elif INSTALLED.exists() and shutil.which("sudo"):
+        yield Finding("target host", f"{detail}, through sudo")
+    else:
+        yield Finding(
+            "target host",
+            "the machine's knobs are root's, and the hand that turns them is not installed",
+            good=False,
+            remedy="run kerntune as root, or once: sudo kerntune setup",
+        )
+
+
+def _programs() -> Finding:
+    missing: dict[str, str] = {}
+    for program in sorted(PACKAGES):
+        try:
+            need(program)
+        except RunFailed as error:
+            missing[program] = error.hint
+    if not missing:
+        return Finding("programs", "every program that our workloads start is installed")
+    remedy = "; ".join(dict.fromkeys(missing.values()))
+    return Finding("programs", f"not installed: {', '.join(missing)}", good=False, remedy=remedy)
+
+
 def _state(here: Settings) -> Finding:
     place = next(path for path in (here.state_dir, *here.state_dir.parents) if path.exists())
     free_mib = shutil.disk_usage(place).free >> 20
@@ -96,7 +130,7 @@ def _state(here: Settings) -> Finding:
 
 
 def _leftovers(here: Settings) -> Finding:
-    lines = list(applied_lines(recovery.status(here.journal_dir)))
+    lines = list(applied_lines(applied_now(here)))
     if not lines:
         return Finding("applied now", "nothing: every knob is as the machine has it")
     return Finding("applied now", "\n      ".join(lines), good=False, remedy="kerntune undo")

@@ -93,11 +93,13 @@ def plan_text(plan: Plan) -> str:
     return dump_plan(plan)
 
 
-def read_plan(path: Path) -> tuple[Plan, tuple[str, ...]]:
+def read_plan(path: Path, *, skip_missing: bool = False) -> tuple[Plan, tuple[str, ...]]:
     """Returns the plan in a file, and notes on what of it cannot be honoured.
+
+    With `skip_missing`, knobs that kernels no longer have are left out with a note.
 
     Raises:
         PlanError: Every fault of the file.
         InputError: The file cannot be read.
     """
-    return load_plan(path, load(), known())
+    return load_plan(path, load(), known(), skip_missing=skip_missing)

@@ -18,7 +18,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")
 
 @knobs.command("list")
 @explained
-def list_knobs(*, target: On = "netns", offline: Offline = False, as_json: AsJson = False) -> None:
+def list_knobs(*, target: On = "host", offline: Offline = False, as_json: AsJson = False) -> None:
     """List every knob with its present value on a target, or why it cannot be turned there."""
     _rows("", target, offline=offline, as_json=as_json)
 
@@ -28,7 +28,7 @@ def list_knobs(*, target: On = "netns", offline: Offline = False, as_json: AsJso
 def search(
     text: Annotated[str, typer.Argument(help="Words of a name, a meaning or a workload.")],
     *,
-    target: On = "netns",
+    target: On = "host",
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
@@ -44,7 +44,7 @@ def search(
 def show(
     name: Annotated[str, typer.Argument(help="A knob, or a file with several: net.ipv4.tcp_wmem")],
     *,
-    target: On = "netns",
+    target: On = "host",
     offline: Offline = False,
 ) -> None:
     """Explain one knob: meaning, values, risk, history, source, and its present value.

@@ -8,7 +8,8 @@ import typer
 
 from kerntune import __version__
 from kerntune.cli.knobs import knobs
-from kerntune.cli.shown import Options, explained, say, say_json, studied
+from kerntune.cli.shown import Options, dry_run, explained, say, say_json, studied
+from kerntune.cli.workloads import workloads
 
 app = typer.Typer(
     name="kerntune",
@@ -34,6 +35,7 @@ app = typer.Typer(
 """,
 )
 app.add_typer(knobs, name="knobs")
+app.add_typer(workloads, name="workloads")
 
 Goal = Annotated[str, typer.Argument(help="What the machine is to be good at, in one sentence.")]
 TargetName = Annotated[str | None, typer.Option(help="Where to try: netns (a sandbox, no change here).")]
@@ -48,6 +50,8 @@ Minimize = Annotated[bool, typer.Option("--minimize", help="That metric is bette
 Timeout = Annotated[
     float, typer.Option("--timeout", min=0.1, help="Seconds after which a run of --command has failed.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before turning this machine's knobs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written; write and run nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, all else on standard error.")]
 RunName = Annotated[str, typer.Argument(help="A run, or a beginning or end of its name.", metavar="RUN")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")]
@@ -83,6 +87,8 @@ def tune(
     reader: Reader = "lines",
     minimize: Minimize = False,
     timeout_s: Timeout = 60.0,
+    yes: Yes = False,
+    dry: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Find settings that are measurably better for a workload, and say how sure that is.
@@ -94,7 +100,10 @@ def tune(
     kerntune tune "fast uploads" --command ./my-benchmark.sh --metric throughput
     """
     options = Options(target, trials, time_s, optimizer, seed, command, metric, reader, minimize, timeout_s)
-    studied(options.plan_for(goal), as_json=as_json)
+    if dry:
+        dry_run(options.plan_for(goal), as_json=as_json)
+    else:
+        studied(options.plan_for(goal), as_json=as_json, yes=yes)
 
 
 @app.command()
@@ -135,6 +144,11 @@ def run(
     plan_file: Annotated[Path, typer.Argument(help="A plan file, see `kerntune plan`.", metavar="PLAN.JSON")],
     *,
     check: Annotated[bool, typer.Option("--check", help="Only look for faults; run nothing.")] = False,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Go on without knobs that kernels no longer have.")
+    ] = False,
+    yes: Yes = False,
+    dry: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Carry out a plan file. All its faults are reported at once.
@@ -143,18 +157,20 @@ def run(
     """
     from kerntune import app as kerntune
 
-    loaded, notes = kerntune.read_plan(plan_file)
+    loaded, notes = kerntune.read_plan(plan_file, skip_missing=skip_missing)
     for note in notes:
         say(f"note: {note}", error=as_json)
     if check:
         say(f"{plan_file}: no faults")
-        return
-    studied(loaded, as_json=as_json)
+    elif dry:
+        dry_run(loaded, as_json=as_json)
+    else:
+        studied(loaded, as_json=as_json, yes=yes)
 
 
 @app.command()
 @explained
-def resume(name: RunName, *, as_json: AsJson = False) -> None:
+def resume(name: RunName, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Go on with a study that was killed or interrupted: same budget, only the trial in flight is lost.
 
     kerntune resume 20261120-2031
@@ -162,7 +178,7 @@ def resume(name: RunName, *, as_json: AsJson = False) -> None:
     from kerntune import app as kerntune
 
     loaded, past = kerntune.to_resume(kerntune.settings(), name)
-    studied(loaded, as_json=as_json, past=past)
+    studied(loaded, as_json=as_json, past=past, yes=yes)
 
 
 @app.command("list")
@@ -255,11 +271,10 @@ def doctor(*, as_json: AsJson = False) -> None:
 def status() -> None:
     """Say what is applied now, by whom, what a crash left to be undone, and which studies are running."""
     from kerntune import app as kerntune
-    from kerntune.hand import recovery
     from kerntune.report.applied import applied_lines
 
     here = kerntune.settings()
-    lines = list(applied_lines(recovery.status(here.journal_dir)))
+    lines = list(applied_lines(kerntune.applied_now(here)))
     for line in lines or ["nothing is applied: every knob is as the machine has it"]:
         say(line)
     for line in kerntune.running_lines(here):
@@ -274,20 +289,8 @@ def undo() -> None:
     A knob that somebody else has changed since is left alone and named.
     """
     from kerntune import app as kerntune
-    from kerntune.hand import recovery
     from kerntune.report.applied import recovered_lines
 
-    lines = list(recovered_lines(recovery.undo(kerntune.settings().journal_dir)))
+    lines = list(recovered_lines(kerntune.taken_back(kerntune.settings())))
     for line in lines or ["nothing to undo"]:
         say(line)
-
-
-@app.command()
-@explained
-def workloads() -> None:
-    """List the workloads kerntune can run by itself."""
-    from kerntune import app as kerntune
-
-    for name in sorted(kerntune.plugins("workloads")):
-        workload = kerntune.plugin("workloads", name)
-        say(f"{name:<14} {(workload.__doc__ or '').splitlines()[0]}")

@@ -2,8 +2,9 @@
 
 import functools
 import json
+import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec
 
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from kerntune.errors import InputError, KerntuneError, StoreError, TargetError, WorkloadError
 from kerntune.model.plan import Direction, Plan
+from kerntune.model.space import Space
 from kerntune.model.trial import Past, Trial, TrialDone
 
 EXIT_INTERRUPTED = 130
@@ -123,8 +125,44 @@ def explain(error: KerntuneError) -> None:
         say_lines([f"hint: {error.hint}"], console)
 
 
-def studied(plan: Plan, *, as_json: bool, past: Past | None = None) -> None:
-    """Carries out a plan, shows it live, prints the result, and exits with its status."""
+def dry_run(plan: Plan, *, as_json: bool) -> None:
+    """Shows what a plan comes to on its target; nothing is written, no workload is run."""
+    from kerntune import app, catalog
+    from kerntune.report import outlook, text
+
+    knobs = catalog.load()
+    with app.looked_at(plan, app.settings(), knobs) as found:
+        if as_json:
+            say_json(app.outlook_data(found))
+            return
+        console = Console()
+        say_lines(text.plan_lines(plan, found.brief.metric.unit), console, indent=10)
+        say_lines(["", *outlook.knob_lines(found.brief.space, found.owners)], console, indent=4)
+        say_lines(found.limits, console, indent=2)
+        say_lines(["", *outlook.dry_lines(found.brief.space, found.starts)], console, indent=4)
+
+
+def consented(space: Space, owners: Mapping[str, str], console: Console) -> bool:
+    """Shows every knob of the machine that may be turned, and asks once.
+
+    Raises:
+        InputError: There is nobody to ask.
+    """
+    from kerntune.report import outlook
+
+    say_lines(["This machine's own knobs will be turned, and turned back:"], console)
+    say_lines(outlook.knob_lines(space, owners), console, indent=4)
+    if not sys.stdin.isatty():
+        msg = "nobody is there to be asked whether this machine's knobs may be turned"
+        raise InputError(msg, hint="say --yes, or look first with --dry-run")
+    return typer.confirm("Go on?", default=False, err=True)
+
+
+def studied(plan: Plan, *, as_json: bool, past: Past | None = None, yes: bool = False) -> None:
+    """Carries out a plan, shows it live, prints the result, and exits with its status.
+
+    Without `yes` the user is asked before the machine's own knobs are turned.
+    """
     from kerntune import app, catalog
     from kerntune.cli.screen import screen
     from kerntune.report import text
@@ -136,6 +174,9 @@ def studied(plan: Plan, *, as_json: bool, past: Past | None = None) -> None:
         unit = tuning.brief.metric.unit
         say_lines(text.plan_lines(plan, unit), console, indent=10)
         say_lines([f"Run       {tuning.run_id}", ""], console)
+        found = tuning.outlook
+        if found.is_felt and not yes and not consented(found.brief.space, found.owners, console):
+            raise typer.Exit(EXIT_INTERRUPTED)
         with screen(console, plan) as view:
             for event in tuning:
                 view.show(event)

@@ -63,11 +63,19 @@ class Store(History):
         """
         return cls(open_writer(path, busy_s), path, clock, dice)
 
-    def begin(self, plan: Plan, setup: Setup) -> str:
-        """Stores a run that begins now, carried out by this process; returns its id."""
+    def new_id(self) -> str:
+        """Returns an id that no stored run has."""
+        with self._transaction() as cursor:
+            return self._new_id(cursor, self._clock())
+
+    def begin(self, plan: Plan, setup: Setup, run_id: str | None = None) -> str:
+        """Stores a run that begins now, carried out by this process; returns its id.
+
+        `run_id` is one that `new_id` gave, if it had to be known before.
+        """
         now = self._clock()
         with self._transaction() as cursor:
-            run_id = self._new_id(cursor, now)
+            run_id = run_id or self._new_id(cursor, now)
             cursor.execute(
                 """INSERT INTO runs (run_id, plan, setup, state, owner, began_at, seen_at)
                     VALUES (?, ?, ?, ?, ?, ?, ?)""",

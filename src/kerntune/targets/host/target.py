@@ -44,7 +44,10 @@ def open_target(
 
 
 class HostTarget:
-    """This machine. Its hand and its warden start with the first config."""
+    """This machine. Its hand and its warden start with the first config.
+
+    Without a study only a config with knobs needs the hand, and with it rights.
+    """
 
     def __init__(
         self, stack: ExitStack, options: Options, journal_dir: Path, catalog: Catalog, study: str
@@ -54,7 +57,8 @@ class HostTarget:
         self._journal_dir = journal_dir
         self._panel = Panel(catalog, kinds())
         self._study = study
-        self._staff: tuple[Hand, Warden] | None = None
+        self._hand: Hand | None = None
+        self._warden: Warden | None = None
 
     @property
     def name(self) -> str:
@@ -97,9 +101,10 @@ class HostTarget:
             TargetError: we may not turn knobs here, or another study does (its name is in the message).
             RunFailed: memory ran low, so the programs were ended (kind "guard").
         """
-        hand, warden = self._staff or self._hired()
         with ExitStack() as stack:
-            stack.enter_context(hand.applied(config, LEASE_S))
+            if config or self._study:
+                stack.enter_context(self._hired().applied(config, LEASE_S))
+            warden = self._employed()
             place = HostPlace(warden)
             stack.callback(place.end_programs)
             try:
@@ -109,13 +114,15 @@ class HostTarget:
                     raise RunFailed(trouble, kind="guard", tail=error.tail) from error
                 raise
 
-    def _hired(self) -> tuple[Hand, Warden]:
-        """Starts the hand, which outlives the warden, and the warden."""
-        hand = self._stack.enter_context(hand_for(self._journal_dir, self._study))
-        user = account.ordinary(self._options.account)
-        terms = Terms(
-            str(self._options.directory), user.uid, user.gid, user.name, self._options.reserve_mib << 20
-        )
-        warden = self._stack.enter_context(Warden(terms))
-        self._staff = hand, warden
-        return self._staff
+    def _hired(self) -> Hand:
+        if self._hand is None:
+            self._hand = self._stack.enter_context(hand_for(self._journal_dir, self._study))
+        return self._hand
+
+    def _employed(self) -> Warden:
+        if self._warden is None:
+            user = account.ordinary(self._options.account)
+            reserve = self._options.reserve_mib << 20
+            terms = Terms(str(self._options.directory), user.uid, user.gid, user.name, reserve)
+            self._warden = self._stack.enter_context(Warden(terms))
+        return self._warden

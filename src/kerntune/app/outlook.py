@@ -1,0 +1,136 @@
+"""The outlook on a study: its target opened, its knobs read, nothing written yet."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kerntune import host
+from kerntune.app.plugins import plugin
+from kerntune.app.settings import Settings
+from kerntune.catalog import Catalog, expanded, filled, names_to_read, resolve
+from kerntune.errors import InputError
+from kerntune.interfaces import Link, MetricSpec, Target, Workload
+from kerntune.model.knob import Config
+from kerntune.model.plan import Plan
+from kerntune.model.space import Space
+from kerntune.owners import owners
+from kerntune.search import Brief
+
+HOST = "host"
+"""The one target whose knobs are this machine's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a study is going to do: its brief, what was left out of the plan and why, who else sets a knob.
+
+    `starts` are the plan's hints as whole configs. `is_felt`: the machine itself is changed meanwhile, so the
+    user is asked first.
+    """
+
+    brief: Brief
+    starts: tuple[Config, ...]
+    limits: tuple[str, ...]
+    owners: Mapping[str, str]
+    is_felt: bool
+
+
+def open_target(
+    plan: Plan, here: Settings, catalog: Catalog, study: str = ""
+) -> AbstractContextManager[Target]:
+    """Returns the plan's target, to be entered."""
+    options = dict(plan.target_options)
+    if plan.target == HOST and here.caller:
+        options.setdefault("account", here.caller)
+    opened: AbstractContextManager[Target] = plugin("targets", plan.target)(
+        options, journal_dir=here.journal_dir_of(plan.target), catalog=catalog, study=study
+    )
+    return opened
+
+
+@contextmanager
+def looked_at(plan: Plan, here: Settings, catalog: Catalog) -> Iterator[Outlook]:
+    """Opens a plan's target only to look, and says what a study would do there."""
+    with open_target(plan, here, catalog) as target:
+        yield outlook(plan, target, catalog, made_workload(plan))
+
+
+def made_workload(plan: Plan) -> Workload:
+    """Returns the plan's workload.
+
+    Raises:
+        PlanError: every fault of its options.
+    """
+    workload: Workload = plugin("workloads", plan.workload.name)(plan.workload.options)
+    return workload
+
+
+def outlook(plan: Plan, target: Target, catalog: Catalog, workload: Workload) -> Outlook:
+    """Returns what a plan comes to on an opened target.
+
+    Raises:
+        PlanError: nothing is left of its knobs, or one has a fault.
+        InputError: the workload does not give the objective's metric.
+    """
+    picks, absent = expanded(plan.picks, target.devices)
+    readings = target.read(names_to_read(catalog, picks))
+    resolution = resolve(catalog, picks, readings, circumstances=host.circumstances())
+    left_out = [f"left out {name}: {why.detail}" for name, why in (*absent, *resolution.left_out)]
+    return Outlook(
+        brief=Brief(plan, resolution.space, objective_metric(plan, workload, None)),
+        starts=starting_points(plan, resolution.space, target.devices),
+        limits=(*left_out, *resolution.notes),
+        owners=owners([dimension.knob for dimension in resolution.space]) if plan.target == HOST else {},
+        is_felt=plan.target == HOST,
+    )
+
+
+def objective_metric(plan: Plan, workload: Workload, link: Link | None) -> MetricSpec:
+    """Returns the metric that the plan is to improve, with the limit that the link puts on it.
+
+    Raises:
+        InputError: the workload gives no such metric.
+    """
+    metrics = workload.metrics(link)
+    for metric in metrics:
+        if metric.name == plan.objective.metric:
+            return metric
+    msg = f"workload {plan.workload.name} gives no metric {plan.objective.metric!r}"
+    raise InputError(msg, hint=f"it gives: {', '.join(metric.name for metric in metrics)}")
+
+
+def starting_points(plan: Plan, space: Space, devices: Mapping[str, tuple[str, ...]]) -> tuple[Config, ...]:
+    """Returns the plan's hints as whole configs; knobs that do not exist here are left out of them."""
+    present = space.default
+    hinted = [filled(hint.config, devices) for hint in plan.hints]
+    return tuple({name: config.get(name, value) for name, value in present.items()} for config in hinted)
+
+
+def with_link(brief: Brief, workload: Workload, link: Link | None) -> Brief:
+    """Returns a brief whose metric knows the limit of the target's link."""
+    return replace(brief, metric=objective_metric(brief.plan, workload, link))
+
+
+def outlook_data(found: Outlook) -> dict[str, Any]:
+    """Returns an outlook as JSON-ready data."""
+    brief = found.brief
+    return {
+        "dry_run": True,
+        "workload_name": brief.plan.workload.name,
+        "target": brief.plan.target,
+        "objective": {"metric": brief.metric.name, "unit": brief.metric.unit},
+        "knobs": [
+            {
+                "knob": dimension.knob.name,
+                "path": dimension.knob.path,
+                "present": dimension.present,
+                "to_be_tried": str(dimension.domain),
+                "owner": found.owners.get(dimension.knob.name),
+            }
+            for dimension in brief.space
+        ],
+        "starts": [dict(brief.space.changed(config)) for config in found.starts],
+        "notes": list(found.limits),
+        "written": [],
+    }
