@@ -1,13 +1,13 @@
 """Loads the catalogue from its TOML files and answers questions about names. Never reads a live kernel."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
-from kerntune.catalog import entry
+from kerntune.catalog import document, entry
 from kerntune.catalog.danger import Danger, OneWay, Vanished, find_danger, find_named, fits, plain_name
 from kerntune.catalog.mark import at_device, device_in, mark_of
 from kerntune.errors import Fault, KerntuneBug
@@ -116,7 +116,7 @@ def _with_rules(
 
 def _document(path: Traversable, faults: list[Fault]) -> Mapping[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return document.parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         faults.append(Fault(path.name, str(path), f"cannot be read: {error}"))
         return {}
@@ -129,9 +129,10 @@ def _contradictions(catalog: Catalog) -> Iterator[Fault]:
             if name not in known:
                 yield Fault(f"constraints.toml: constraint[{number}].knobs", name, "is not in the catalogue")
     plain = {plain_name(name): knob.path for name, knob in catalog.knobs.items()}
-    for danger in catalog.dangers:
-        if danger.policy == "never":
-            yield from _tuned_dangers(danger, plain)
+    never = [danger for danger in catalog.dangers if danger.policy == "never"]
+    suspects = _suspects(never, plain)
+    for danger in never:
+        yield from _tuned_dangers(danger, plain if "*" not in danger.name + danger.path else suspects)
     for knob in catalog.knobs.values():
         for name in knob.choices_from:
             if name not in catalog.references:
@@ -141,6 +142,13 @@ def _contradictions(catalog: Catalog) -> Iterator[Fault]:
             yield Fault(f"knobs: {knob.name}.name", knob.name, "has no mark for its device")
         if mark is not None and (mark.text not in knob.path or knob.scope is not Scope.DEVICE):
             yield Fault(f"knobs: {knob.name}.path", knob.path, f"has no {mark.text}, or another scope")
+
+
+def _suspects(dangers: Iterable[Danger], paths: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns the names and paths that begin as one of the dangers does: few, and quickly found."""
+    names = tuple(danger.name.partition("*")[0] for danger in dangers)
+    starts = tuple(danger.path.partition("*")[0] for danger in dangers)
+    return {name: path for name, path in paths.items() if name.startswith(names) or path.startswith(starts)}
 
 
 def _tuned_dangers(danger: Danger, paths: Mapping[str, str]) -> Iterator[Fault]:

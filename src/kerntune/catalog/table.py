@@ -17,7 +17,7 @@ class Table:
 
     def __init__(self, where: str, fields: Mapping[str, object], faults: list[Fault]) -> None:
         self.where = where
-        self._fields = dict(fields)
+        self._fields = fields
         self._faults = faults
 
     def fault(self, key: str, problem: str) -> None:
@@ -88,12 +88,11 @@ class Table:
 
     def word(self, key: str, kind: type[EnumT], default: EnumT | None = None) -> EnumT | None:
         """Returns one of an enumeration's words; without a default it must be there."""
-        value = self._fields.get(key, default)
-        known = tuple(kind)
-        if value in known:
-            return kind(str(value))
-        self.fault(key, f"must be one of {', '.join(known)}")
-        return None
+        try:
+            return kind(self._fields.get(key, default))
+        except ValueError:
+            self.fault(key, f"must be one of {', '.join(kind)}")
+            return None
 
     def only(self, known: frozenset[str]) -> None:
         """Records every field that is not known."""
