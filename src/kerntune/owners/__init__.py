@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kerntune.model.knob import Knob
 from kerntune.owners import managers, sysctl, tmpfiles, udev
-from kerntune.owners.setting import Setting
+from kerntune.owners.setting import Lookup, Setting
 
 ROOT = Path("/")
 OURS = frozenset(("/etc/sysctl.d/90-kerntune.conf", "/etc/tmpfiles.d/kerntune.conf"))
@@ -41,7 +41,7 @@ def _others(settings: Iterable[Setting]) -> list[Setting]:
     return [setting for setting in settings if setting.file not in OURS]
 
 
-def _claims(knob: Knob, files: Iterable[sysctl.Lookup]) -> Iterator[str]:
+def _claims(knob: Knob, files: Iterable[Lookup]) -> Iterator[str]:
     for lookup in files:
         setting = lookup(knob.path)
         if setting is not None:

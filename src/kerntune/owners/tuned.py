@@ -27,7 +27,8 @@ FILES = {
 """Options of plug-ins that are files of the kernel under another name."""
 
 COMPUTED = frozenset(("readahead_multiply",))
-OWN_OPTIONS = frozenset(("type", "enabled", "replace", "devices", "uname_regex", "cpuinfo_regex"))
+TOLD_NOTHING = frozenset(("main", "variables"))
+OWN_OPTIONS = frozenset(("type", "enabled", "dynamic", "replace", "devices", "uname_regex", "cpuinfo_regex"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def parse(text: str, file: str) -> Profile:
     for section, key, value, number in _options(text):
         if section.kind == "main":
             includes += re.split(r"[\s,;]+", value) if key == "include" else []
+        if section.kind in TOLD_NOTHING:
             continue
         path = _path(section, key)
         problem = _problem(section, key, value, path)
@@ -123,6 +125,8 @@ def _path(section: _Section, key: str) -> str | None:
     if section.kind == "sysfs":
         path = posixpath.normpath(key)
         return path if path.startswith("/sys/") else None
+    if section.kind == "scheduler" and key.startswith("sched_"):
+        return f"/proc/sys/kernel/{key}"
     return FILES.get((section.kind, key))
 
 

@@ -39,7 +39,7 @@ class Rule:
 
 def rules(root: Path) -> list[Rule]:
     """Returns the assignments of all rules of a machine to attributes and settings."""
-    found = []
+    found: list[Rule] = []
     for text in dropped_in(root, FOLDERS, ".rules"):
         joined = re.sub(r"\\\n", "  ", text.text)
         for number, line in enumerate(joined.splitlines(), start=1):

@@ -1,0 +1,121 @@
+"""What is kept on a machine: data from which every file and every way back can be made again."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from kerntune.model.knob import Config, Value
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Which run is kept, with its verdict in words, when (epoch, s), and under which kernel and boot."""
+
+    run_id: str
+    verdict: str
+    when: float
+    kernel: str
+    boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One run's config as it is kept.
+
+    `before` holds the values that were there, also of knobs that share a file with one of the config, or that
+    the kernel may set anew with it. `effective` is what the kernel made of the config; empty until it was
+    written and read back. One that is not `permanent` has no files: a restart takes it back.
+    """
+
+    occasion: Occasion
+    config: Config
+    before: Config
+    effective: Config = field(default_factory=dict)
+    permanent: bool = True
+
+    @property
+    def run_id(self) -> str:
+        """Returns the run's id."""
+        return self.occasion.run_id
+
+    def ours(self, name: str) -> Value | None:
+        """Returns the value we left a knob at, as far as we know; None if we did not touch it."""
+        return self.effective.get(name, self.config.get(name))
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A configuration file as it should be; `path` is named from /."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file of ours with its digest; `previous` is that of the text before, which a crash may have left."""
+
+    path: str
+    text: str
+    sha256: str
+    previous: str = ""
+
+    def is_ours(self, text: str) -> bool:
+        """Returns whether a text found there is one that we wrote."""
+        return digest(text) in (self.sha256, self.previous)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Everything kept on one machine: the runs in the order they were kept, and our files."""
+
+    runs: tuple[Kept, ...] = ()
+    files: tuple[Written, ...] = ()
+
+    def run(self, run_id: str) -> Kept | None:
+        """Returns what is kept of a run."""
+        return next((run for run in self.runs if run.run_id == run_id), None)
+
+    def file(self, path: str) -> Written | None:
+        """Returns a file of ours."""
+        return next((file for file in self.files if file.path == path), None)
+
+    def with_run(self, kept: Kept) -> "Ledger":
+        """Returns the ledger with a run kept last."""
+        return replace(self, runs=(*self._but(kept.run_id), kept))
+
+    def without_run(self, gone: Kept) -> "Ledger":
+        """Returns the ledger without a run.
+
+        Where a later run found a value of the one that goes, it found what that one had found before.
+        """
+        return replace(self, runs=tuple(_inherited(run, gone) for run in self._but(gone.run_id)))
+
+    def with_files(self, files: tuple[File, ...]) -> "Ledger":
+        """Returns the ledger with the files as they will be; the digests they have now become previous."""
+        written = []
+        for file in files:
+            known = self.file(file.path)
+            sha256 = digest(file.text)
+            older = "" if known is None else known.previous if known.sha256 == sha256 else known.sha256
+            written.append(Written(file.path, file.text, sha256, older))
+        return replace(self, files=tuple(written))
+
+    def _but(self, run_id: str) -> tuple[Kept, ...]:
+        return tuple(run for run in self.runs if run.run_id != run_id)
+
+
+def digest(text: str) -> str:
+    """Returns the SHA-256 of a text in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _inherited(run: Kept, gone: Kept) -> Kept:
+    touched: Mapping[str, Value] = {**gone.config, **gone.effective}
+    before = {
+        name: gone.before[name] if name in touched and value == gone.ours(name) else value
+        for name, value in run.before.items()
+    }
+    return replace(run, before=before)
