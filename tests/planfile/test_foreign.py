@@ -6,11 +6,12 @@ import pytest
 
 from kerntune.catalog import load
 from kerntune.errors import PlanError
-from kerntune.model.plan import Budget, Direction, Objective
-from kerntune.planfile import Known, parse_plan
+from kerntune.model.plan import Budget, Direction, Guard, Objective
+from kerntune.planfile import Known, dump_plan, parse_plan
+from kerntune.reward import EVEN
 
 CATALOG = load()
-KNOWN = Known(workloads={"command"}, optimizers={"auto"}, targets={"netns"})
+KNOWN = Known(workloads={"command"}, optimizers={"auto", "ppo"}, targets={"netns", "host"})
 WMEM = "net.ipv4.tcp_wmem:max"
 
 FILE = {
@@ -21,13 +22,31 @@ FILE = {
         {"param": WMEM, "min": 1 << 20, "max": 1 << 24, "type": "int", "description": "send window"},
         {"param": "net.ipv4.tcp_congestion_control", "values": ["cubic", "reno"], "type": "choice"},
     ],
-    "state_space": [{"metric": "cpu_usage", "description": "CPU"}],
+    "state_space": [{"metric": "cpu_usage", "description": "CPU"}, "io_wait"],
     "training_config": {
         "total_timesteps": 200,
         "n_steps": 64,
+        "batch_size": 32,
+        "n_epochs": 5,
         "learning_rate": 0.001,
+        "gamma": 0.95,
         "benchmark_timeout": 15,
+        "max_steps_per_episode": 10,
+        "verbose": False,
     },
+}
+
+DATABASE = {
+    "workload_name": "postgresql-optimization",
+    "reward_metric": "transactions_per_second",
+    "benchmark_command": "sudo -u postgres pgbench -c 10 -t 1000 postgres",
+    "action_space": [
+        {"param": "vm.swappiness", "min": 0, "max": 100},
+        {"param": "vm.dirty_ratio", "min": 5, "max": 80},
+        {"param": "vm.dirty_background_ratio", "min": 1, "max": 50},
+    ],
+    "state_space": ["cpu_usage", "memory_used_percent", "io_wait_percent"],
+    "training_config": {"total_timesteps": 10000, "n_steps": 2048, "learning_rate": 0.0003},
 }
 
 
@@ -56,17 +75,138 @@ def test_the_file_becomes_a_plan():
     ]
     assert plan.picks[0].reason == "send window"
     assert plan.budget == Budget(200, 3000.0)
+    assert (plan.target, plan.optimizer, plan.reward) == ("host", "ppo", EVEN)
+    assert plan.state == ("cpu_usage", "io_wait")
+    assert plan.optimizer_options == {
+        "n_steps": 64,
+        "batch_size": 32,
+        "n_epochs": 5,
+        "learning_rate": 0.001,
+        "gamma": 0.95,
+        "max_steps_per_episode": 10,
+    }
+    assert parse_plan(dump_plan(plan), CATALOG, KNOWN) == (plan, ())
+
+
+def test_the_format_of_a_known_program_is_read_by_its_reader():
+    """A pgbench report says `tps = …`, not `transactions_per_second: …`; the name stays."""
+    plan, notes = parse_plan(json.dumps(DATABASE), CATALOG, KNOWN)
+
+    assert plan.workload.options["reader"] == "pgbench"
+    assert plan.workload.options["metrics"] == [
+        {"name": "transactions_per_second", "direction": "maximize", "find": "tps"}
+    ]
+    assert plan.objective.metric == "transactions_per_second"
+    assert plan.budget.trials == 10000
+    assert any("vm.dirty_ratio: 5 to 60 instead of 5 to 80" in note for note in notes)
+
+
+def test_a_metric_that_the_program_does_not_print_is_a_fault():
+    """Never any number of the output."""
+    found = faults({**DATABASE, "reward_metric": "elegance", "constraints": ["beauty <= 1.1 x baseline"]})
+
+    assert found["reward_metric"].startswith("pgbench prints no such metric; it prints tps")
+    assert "constraints[0].metric" in found
+
+
+def test_constraints_become_guards():
+    """As a text or an object; their metrics are read as the rewarded one is."""
+    constraints = ["latency_ms <= 1.1 x baseline", {"metric": "failed", "min": 0.9, "description": "why"}]
+    plan, _ = parse_plan(json.dumps({**DATABASE, "constraints": constraints}), CATALOG, KNOWN)
+
+    assert [(guard.metric, guard.direction, guard.limit) for guard in plan.guards] == [
+        ("latency_ms", Direction.MINIMIZE, 1.1),
+        ("failed", Direction.MAXIMIZE, 0.9),
+    ]
+    assert isinstance(plan.guards[0], Guard)
+    assert [(one["name"], one.get("find")) for one in plan.workload.options["metrics"]] == [
+        ("transactions_per_second", "tps"),
+        ("latency_ms", "latency_average"),
+        ("failed", None),
+    ]
+    found = faults({**DATABASE, "constraints": ["latency_ms < 2", {"metric": "tps", "min": 1, "max": 2}]})
+    assert {"constraints[0]", "constraints[1]"} == set(found)
+    assert faults({**DATABASE, "constraints": ["latency <= 0.5 x baseline"]})["constraints[0].limit"]
+
+
+def test_less_is_better_where_the_program_or_the_file_says_so():
+    """The format maximizes; a latency of a known program cannot be meant so."""
+    plan, notes = parse_plan(json.dumps({**DATABASE, "reward_metric": "latency_ms"}), CATALOG, KNOWN)
+    assert plan.objective.direction is Direction.MINIMIZE
+    assert any("minimized" in note for note in notes)
+
+    document = {**FILE, "reward_metric": "p99_latency_ms", "reward_direction": "minimize"}
+    plan, notes = parse_plan(json.dumps(document), CATALOG, KNOWN)
+    assert plan.objective.direction is Direction.MINIMIZE
+    assert plan.workload.options["metrics"][0]["direction"] == "minimize"
+    assert not any("maximized" in note for note in notes)
+
+
+def test_the_state_space_is_observed_each_metric_once():
+    """Two names of one metric are one observation; a name that is none is a fault with close ones."""
+    spaces = ["cpu_usage", {"metric": "cpu_utilization", "source": "/proc/stat"}, {"metric": "load_average"}]
+    plan, _ = parse_plan(json.dumps({**FILE, "state_space": spaces}), CATALOG, KNOWN)
+    assert plan.state == ("cpu_usage", "load_average")
+
+    found = faults({**FILE, "state_space": ["cpu_usag", {"name": "io_wait"}]})
+    assert "cpu_usage" in found["state_space[0]"]
+    assert any(name.startswith("state_space[1]") for name in found)
+
+
+def test_bounds_as_floats_are_whole_numbers():
+    """min: 5.0 is 5; the kernel takes no fractions, and a note says so."""
+    action = {"param": "vm.swappiness", "min": 5.0, "max": 80.0, "type": "float"}
+    plan, notes = parse_plan(json.dumps({**DATABASE, "action_space": [action]}), CATALOG, KNOWN)
+
+    assert (plan.picks[0].low, plan.picks[0].high) == (5, 80)
+    assert any("whole numbers only" in note for note in notes)
+
+
+VANISHED = [{"param": "kernel.sched_min_granularity_ns", "min": 1, "max": 10}, {"param": "vm.no_such_knob"}]
+
+
+def test_missing_knobs_are_explained_and_can_be_skipped():
+    """What replaced them, in words; with skip_missing the study goes on without, and says so."""
+    document = json.dumps({**DATABASE, "action_space": [*VANISHED, *DATABASE["action_space"]]})
+    with pytest.raises(PlanError, match=r"left the kernel in 5.13; instead: .*base_slice_ns"):
+        parse_plan(document, CATALOG, KNOWN)
+
+    plan, notes = parse_plan(document, CATALOG, KNOWN, skip_missing=True)
+
+    assert [pick.knob for pick in plan.picks] == [action["param"] for action in DATABASE["action_space"]]
+    assert [note for note in notes if note.startswith("left out")] == [
+        note for note in notes if "sched_min_granularity_ns" in note or "no_such_knob" in note
+    ]
+    assert len([note for note in notes if note.startswith("left out")]) == 2
+
+
+def test_nothing_left_and_dangers_stay_faults():
+    """Skipping everything is no study, and what is never written is not missing."""
+    with pytest.raises(PlanError, match="left the kernel"):
+        parse_plan(json.dumps({**DATABASE, "action_space": VANISHED}), CATALOG, KNOWN, skip_missing=True)
+
+    actions = [{"param": "kernel.panic"}, *DATABASE["action_space"]]
+    with pytest.raises(PlanError, match=r"action_space\[0\].param: is never written"):
+        parse_plan(json.dumps({**DATABASE, "action_space": actions}), CATALOG, KNOWN, skip_missing=True)
+
+
+def test_the_benchmark_runs_where_the_user_stands(tmp_path):
+    """Relative paths in the command mean what they meant there."""
+    plan, _ = parse_plan(json.dumps(FILE), CATALOG, KNOWN, directory=tmp_path / "a b")
+
+    command = plan.workload.options["command"]
+    assert command == f"cd '{tmp_path}/a b' || exit\npython3 benchmarks/transfer.py"
 
 
 def test_what_is_not_honoured_is_told():
-    """The state space, the settings of PPO, fields of nobody's: each by name."""
-    document = {**FILE, "author": "me", "reward_metric": "p99_latency_ms"}
+    """Fields of nobody's, settings that no policy of ours has: each by name."""
+    training = {**FILE["training_config"], "clip_range": 0.2}
+    document = {**FILE, "author": "me", "reward_metric": "p99_latency_ms", "training_config": training}
     _, notes = parse_plan(json.dumps(document), CATALOG, KNOWN)
 
     said = "\n".join(notes)
     for word in (
-        "state_space",
-        "learning_rate, n_steps",
+        "clip_range not used",
         "author",
         "200 trials",
         "p99_latency_ms is maximized",

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from kerntune.catalog import load
 from kerntune.errors import KerntuneBug, PlanError
-from kerntune.model.plan import Budget, Direction, Guard, Hint, Objective, Pick, Plan, WorkloadChoice
+from kerntune.model.plan import (
+    Budget,
+    Direction,
+    Guard,
+    Hint,
+    Objective,
+    Pick,
+    Plan,
+    Reward,
+    WorkloadChoice,
+)
 from kerntune.planfile import Known, dump_plan, load_plan, parse_plan, schema
 
 WMEM, RMEM = "net.ipv4.tcp_wmem:max", "net.ipv4.tcp_rmem:max"
@@ -292,6 +302,53 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path):
             load_plan(path, CATALOG, KNOWN)
 
 
+def test_rewards_second_objectives_and_state_metrics_are_checked():
+    """Weights of nothing, an objective twice, a metric the workload lacks, a name that is no state metric."""
+    found = faults(
+        changed(
+            reward={"performance": 0, "stability": 0},
+            also=[
+                {"metric": "throughput", "direction": "maximize"},
+                {"metric": "elegance", "direction": "maximize"},
+            ],
+            state=["cpu_usage", "cpu_usge"],
+            optimizer_options=[],
+        )
+    )
+
+    assert set(found) == {"reward", "also[0].metric", "also[1].metric", "state[1]", "optimizer_options"}
+    assert "elegance" not in found["also[1].metric"]
+    assert faults(changed(reward={"definition": "calm", "stability": -1})).keys() == {
+        "reward.definition",
+        "reward.stability",
+    }
+
+
+def test_a_plan_may_pick_a_knob_of_every_disk():
+    """The template is filled in on the target, where its disks are known."""
+    name = "block.{disk}.queue.read_ahead_kb"
+    plan, _ = parse_plan(json.dumps(changed(knobs=[{"knob": name}], hints=[])), CATALOG, KNOWN)
+
+    assert plan.picks[0].knob == name
+
+
+def test_missing_knobs_are_left_out_of_a_plan_and_its_hints():
+    """With skip_missing; the hint that was about nothing else goes as well."""
+    gone = "kernel.sched_latency_ns"
+    document = changed(
+        knobs=[{"knob": gone, "low": 1}, {"knob": WMEM}],
+        hints=[{"config": {gone: 5, WMEM: 1 << 24}}, {"config": {gone: 7}}],
+    )
+    assert "5.13" in faults(document)["knobs[0].knob"]
+
+    plan, notes = parse_plan(json.dumps(document), CATALOG, KNOWN, skip_missing=True)
+
+    assert [pick.knob for pick in plan.picks] == [WMEM]
+    assert [dict(hint.config) for hint in plan.hints] == [{WMEM: 1 << 24}]
+    assert len(notes) == 1
+    assert gone in notes[0]
+
+
 def test_the_published_schema_is_current():
     """Made anew by `python -c "from kerntune.planfile import schema; print(schema(), end='')"`."""
     assert PUBLISHED.read_text() == schema()
@@ -357,6 +414,7 @@ def test_any_text_is_a_plan_error(text):
 reasons = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)
 goals = reasons.filter(lambda text: text.strip())
 windows = st.integers(1 << 20, 1 << 26)
+DEFINITIONS = ("spread", "pressure")
 
 
 @st.composite
@@ -382,6 +440,10 @@ def good_plans(draw):
         optimizer=draw(st.sampled_from(sorted(KNOWN.optimizers))),
         seed=draw(st.integers(0, 2**32 - 1)),
         planner=draw(goals),
+        optimizer_options=draw(options),
+        reward=Reward(draw(st.floats(0.1, 10)), draw(st.floats(0, 10)), draw(st.sampled_from(DEFINITIONS))),
+        also=tuple(draw(st.lists(st.just(Objective("link_share", Direction.MAXIMIZE)), max_size=1))),
+        state=tuple(draw(st.lists(st.sampled_from(["cpu_usage", "io_wait", "swap_used"]), unique=True))),
     )
 
 

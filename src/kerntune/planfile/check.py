@@ -13,6 +13,7 @@ from kerntune.catalog.check import narrowed
 from kerntune.errors import Fault
 from kerntune.model.knob import Value
 from kerntune.model.plan import Direction, Pick
+from kerntune.state import state_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ def meaning_faults(document: Mapping[str, object], catalog: Catalog, known: Know
         yield replace(fault, field=_renumbered(fault.field, indices))
     yield from _hint_faults(document, catalog, {pick.knob: pick for pick in picks.values()})
     yield from _guard_faults(document)
+    yield from _also_faults(document)
+    yield from _reward_faults(document)
+    state = document.get("state")
+    yield from state_faults(state if isinstance(state, list) else [], "state")
 
 
 def _name_faults(document: Mapping[str, object], known: Known) -> Iterator[Fault]:
@@ -57,7 +62,8 @@ def _metric_faults(document: Mapping[str, object], known: Known) -> Iterator[Fau
     if metrics is None:
         return
     asked = [("objective", _mapping(document.get("objective")))]
-    asked += [(f"guards[{index}]", guard) for index, guard in _objects(document, "guards")]
+    for name in ("guards", "also"):
+        asked += [(f"{name}[{index}]", part) for index, part in _objects(document, name)]
     for where, part in asked:
         metric = part.get("metric")
         if isinstance(metric, str) and metric not in metrics:
@@ -78,6 +84,25 @@ def _guard_faults(document: Mapping[str, object]) -> Iterator[Fault]:
             case Direction.MAXIMIZE if limit > 1:
                 problem = "would refuse the present values; for a metric to be maximized it is 1 or less"
                 yield Fault(f"guards[{index}].limit", limit, problem)
+
+
+def _also_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    """Yields second objectives that are the first one, or named twice."""
+    first = _mapping(document.get("objective")).get("metric")
+    seen = {first: "objective"} if isinstance(first, str) else {}
+    for index, also in _objects(document, "also"):
+        metric = also.get("metric")
+        if isinstance(metric, str) and metric in seen:
+            yield Fault(f"also[{index}].metric", metric, f"is an objective already: {seen[metric]}")
+        elif isinstance(metric, str):
+            seen[metric] = f"also[{index}]"
+
+
+def _reward_faults(document: Mapping[str, object]) -> Iterator[Fault]:
+    """Yields weights by which every config would earn the same."""
+    reward = _mapping(document.get("reward"))
+    if reward.get("performance") == 0 and reward.get("stability", 0) == 0:
+        yield Fault("reward", dict(reward), "gives every config nothing: one of the weights must be above 0")
 
 
 def _hint_faults(

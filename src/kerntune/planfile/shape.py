@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticCustomError
 
 from kerntune.errors import KerntuneBug
-from kerntune.model.plan import Budget, Direction, Guard, Hint, Objective, Pick, Plan, WorkloadChoice
+from kerntune.model.plan import Budget, Direction, Guard, Hint, Objective, Pick, Plan, Reward, WorkloadChoice
 
 SCHEMA_ID = "urn:kerntune:plan:1"
 """What `$schema` says in the files we write; the schema itself is docs/reference/plan.schema.json."""
@@ -83,6 +83,14 @@ class GuardShape(_Shape):
     reason: Remark = ""
 
 
+class RewardShape(_Shape):
+    """What the search is told: performance and stability weighed, both relative to the present values."""
+
+    performance: Annotated[float, Field(ge=0, le=1000)] = 1.0
+    stability: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    definition: Literal["spread", "pressure"] = "spread"
+
+
 class BudgetShape(_Shape):
     """What the study may spend: trials of the search, and seconds for everything."""
 
@@ -107,6 +115,10 @@ class PlanShape(_Shape):
     optimizer: Text = "auto"
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     planner: Text = "file"
+    optimizer_options: Options = {}
+    reward: RewardShape = RewardShape()
+    also: Annotated[list[ObjectiveShape], Field(max_length=10)] = []
+    state: Annotated[list[Text], Field(max_length=100)] = []
 
     def plan(self) -> Plan:
         """Returns the plan that the file describes."""
@@ -123,6 +135,10 @@ class PlanShape(_Shape):
             optimizer=self.optimizer,
             seed=self.seed,
             planner=self.planner,
+            optimizer_options=self.optimizer_options,
+            reward=Reward(**dict(self.reward)),
+            also=tuple(Objective(**dict(objective)) for objective in self.also),
+            state=tuple(self.state),
         )
 
 
@@ -154,6 +170,10 @@ def dump_plan(plan: Plan) -> str:
         "optimizer": plan.optimizer,
         "seed": plan.seed,
         "planner": plan.planner,
+        "optimizer_options": plan.optimizer_options,
+        "reward": asdict(plan.reward),
+        "also": [asdict(objective) for objective in plan.also],
+        "state": list(plan.state),
     }
     try:
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
