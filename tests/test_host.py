@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from kerntune.host import COMPARED, TOLERANCE, HostFacts, comparable, difference, facts, snapshot
+from kerntune.catalog import load
+from kerntune.host import (
+    COMPARED,
+    TOLERANCE,
+    HostFacts,
+    circumstances,
+    comparable,
+    difference,
+    facts,
+    snapshot,
+)
 
 FACTS = HostFacts(
     kernel="6.18.1",
@@ -233,3 +243,60 @@ def test_snapshots_of_this_machine_move_forward():
 
     assert difference(before, after)["sys.context_switches"] >= 0
     assert after["mem.available_bytes"] > 0
+
+
+SWAPS = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
+
+
+def small_machine(root: Path, **texts: str) -> Path:
+    """Makes a machine on which all circumstances hold, but for the files given (`__` for a slash)."""
+    files = {
+        "proc/swaps": SWAPS,
+        "proc/stat": "cpu  1 0 0 9\ncpu0 1 0 0 9\nctxt 5\n",
+        "proc/self/cgroup": "5:devices:/\n4:memory:/jobs/one\n1:cpu,cpuacct:/\n0::/\n",
+        "sys/devices/system/node/has_memory": "0\n",
+    }
+    for name, text in {**files, **{name.replace("__", "/"): text for name, text in texts.items()}}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_circumstances_have_their_reasons(tmp_path: Path) -> None:
+    """No swap, one node, one CPU, and a control group that has a swappiness of its own."""
+    found = circumstances(small_machine(tmp_path))
+
+    assert set(found) == {"no swap", "one NUMA node", "one CPU", "memory cgroup v1"}
+    assert "no swap space" in found["no swap"]
+    assert "jobs/one" in found["memory cgroup v1"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "circumstance"),
+    [
+        ("proc__swaps", SWAPS + "/dev/zram0 partition 100 0 100\n", "no swap"),
+        ("proc__stat", "cpu  1 0 0 9\ncpu0 1 0 0 9\ncpu1 1 0 0 9\n", "one CPU"),
+        ("sys__devices__system__node__has_memory", "0-1\n", "one NUMA node"),
+        ("sys__devices__system__node__has_memory", "0,2\n", "one NUMA node"),
+        ("proc__self__cgroup", "4:memory:/\n0::/\n", "memory cgroup v1"),
+        ("proc__self__cgroup", "0::/user.slice/session-1.scope\n", "memory cgroup v1"),
+    ],
+)
+def test_what_does_not_hold_is_no_circumstance(
+    tmp_path: Path, file: str, text: str, circumstance: str
+) -> None:
+    """A swap space, a second CPU or node, the root group, or groups of version 2."""
+    assert circumstance not in circumstances(small_machine(tmp_path, **{file: text}))
+
+
+def test_a_machine_that_tells_nothing_has_no_circumstances(tmp_path: Path) -> None:
+    """Better a knob that does nothing than one that is missed."""
+    assert circumstances(tmp_path) == {}
+
+
+def test_every_inert_knob_names_a_circumstance_that_can_be_found(tmp_path: Path) -> None:
+    """A word that nobody ever says would never leave a knob out."""
+    known = circumstances(small_machine(tmp_path)).keys()
+    named = {word for knob in load().knobs.values() for word in knob.inert_when}
+
+    assert named == known

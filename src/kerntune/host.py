@@ -95,6 +95,45 @@ def facts(root: Path = ROOT) -> HostFacts:
     )
 
 
+def circumstances(root: Path = ROOT) -> Mapping[str, str]:
+    """Returns what holds on a machine and makes some of its knobs do nothing, each with its reason in words.
+
+    Known are "no swap", "one NUMA node", "one CPU" and "memory cgroup v1". What cannot be found out is left
+    out: better a knob that does nothing than one that is missed.
+    """
+    proc = root / "proc"
+    found = {
+        "no swap": _no_swap(_text(proc / "swaps")),
+        "one NUMA node": _one_node(root / "sys/devices/system/node"),
+        "one CPU": "there is one CPU only" if _cpu_lines(proc) == 1 else "",
+        "memory cgroup v1": _own_swappiness(_text(proc / "self/cgroup")),
+    }
+    return {circumstance: reason for circumstance, reason in found.items() if reason}
+
+
+def _no_swap(swaps: str) -> str:
+    """Returns why nothing is ever swapped; /proc/swaps has a heading and a line for each swap space."""
+    return "there is no swap space, so nothing is ever swapped" if len(swaps.splitlines()) == 1 else ""
+
+
+def _one_node(nodes: Path) -> str:
+    with_memory = _text(nodes / "has_memory")
+    return "there is one NUMA node only" if re.fullmatch(r"\d+", with_memory) else ""
+
+
+def _own_swappiness(groups: str) -> str:
+    """Returns which version-1 group this process's memory is in; only the root group heeds vm.swappiness.
+
+    Source: Documentation/admin-guide/cgroup-v1/memory.rst.
+    """
+    group = re.search(r"^\d+:(?:[\w=]+,)*memory(?:,[\w=]+)*:/(.+)$", groups, re.MULTILINE)
+    if group is None:
+        return ""
+    return (
+        f"memory is counted in the control group {group[1]} of version 1, which has a swappiness of its own"
+    )
+
+
 def snapshot(network: Mapping[str, float] | None = None, *, root: Path = ROOT) -> Mapping[str, float]:
     """Returns what the kernel has counted so far; files that this kernel lacks are left out.
 
