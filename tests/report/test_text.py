@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from kerntune import catalog
 from kerntune.model.measurement import Measurement, Metric, Pair, Sample
 from kerntune.model.plan import Direction, Objective, Pick, Plan, WorkloadChoice
 from kerntune.model.trial import Comparison, Ending, Failure, FailureKind, Result, Stage, Trial, TrialDone
@@ -82,13 +81,6 @@ def test_the_summary_names_the_knobs_that_matter_with_both_values():
     assert "  net.ipv4.tcp_wmem:max: 4194304 → 67108864" in lines
     assert any("1 more of the best config's knobs were dropped" in line for line in lines)
     assert any("smallest gain this budget can show: 1.5 %" in line for line in lines)
-
-
-def test_vectors_are_written_whole():
-    """A sysctl line with one of three numbers would lose the other two."""
-    lines = list(text.sysctl_lines({"net.ipv4.tcp_wmem:max": 67108864}, PRESENT, catalog.load()))
-
-    assert lines == ["net.ipv4.tcp_wmem = 4096 16384 67108864"]
 
 
 def test_a_trial_line_shows_what_differs():

@@ -15,9 +15,28 @@ from kerntune.app.history import (
     to_resume,
     write_text,
 )
+from kerntune.app.installing import installed, removed
+from kerntune.app.keeping import (
+    FORMS,
+    Recommendation,
+    difference_lines,
+    exported_as,
+    keeper,
+    kept_id,
+    kept_lines,
+    kernel,
+    paste_lines,
+    proposal_lines,
+    proposed,
+    recommended,
+    recommended_in,
+    verified,
+    write_files,
+)
 from kerntune.app.machine import applied_now, taken_back
 from kerntune.app.main_job import tune
 from kerntune.app.outlook import Outlook, looked_at, outlook_data
+from kerntune.app.pasting import pasted
 from kerntune.app.planning import Benchmark, Wishes, make_plan, plan_text, read_plan
 from kerntune.app.plugins import plugin, plugins
 from kerntune.app.results import closing_lines, exit_status, result_data
@@ -27,9 +46,11 @@ from kerntune.app.trying import Spread, spreads, tried
 from kerntune.app.tuning import Tuning, tuning
 
 __all__ = [
+    "FORMS",
     "Benchmark",
     "Finding",
     "Outlook",
+    "Recommendation",
     "Settings",
     "Spread",
     "TriedRun",
@@ -38,18 +59,32 @@ __all__ = [
     "applied_now",
     "closing_lines",
     "compared",
+    "difference_lines",
     "examined",
     "exit_status",
     "exported",
+    "exported_as",
+    "installed",
+    "keeper",
+    "kept_id",
+    "kept_lines",
+    "kernel",
     "looked_at",
     "make_plan",
     "objective_unit",
     "outlook_data",
+    "paste_lines",
+    "pasted",
     "plan_text",
     "plugin",
     "plugins",
+    "proposal_lines",
+    "proposed",
     "read_plan",
     "readings",
+    "recommended",
+    "recommended_in",
+    "removed",
     "result_data",
     "run_of",
     "running_lines",
@@ -62,5 +97,7 @@ __all__ = [
     "tried",
     "tune",
     "tuning",
+    "verified",
+    "write_files",
     "write_text",
 ]

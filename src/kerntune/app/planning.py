@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kerntune.app.plugins import plugin, plugins
 from kerntune.catalog import load
-from kerntune.model.plan import Budget, Direction, Objective, Plan, WorkloadChoice
+from kerntune.keep import hint_from
+from kerntune.model.plan import Budget, Direction, Objective, Pick, Plan, WorkloadChoice
 from kerntune.planfile import Known, dump_plan, load_plan
 
 
@@ -33,7 +34,11 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the user wants otherwise than the planner; None leaves it to the planner."""
+    """What the user wants otherwise than the planner; None leaves it to the planner.
+
+    `policy` is a trained policy of the optimizer ppo. `starts` are tuned profiles or sysctl.conf files whose
+    values are tried first.
+    """
 
     target: str | None = None
     optimizer: str | None = None
@@ -41,6 +46,8 @@ class Wishes:
     trials: int | None = None
     time_s: float | None = None
     benchmark: Benchmark | None = None
+    policy: Path | None = None
+    starts: tuple[Path, ...] = ()
 
 
 def make_plan(goal: str, wishes: Wishes | None = None, *, planner: str = "rules") -> Plan:
@@ -59,7 +66,24 @@ def make_plan(goal: str, wishes: Wishes | None = None, *, planner: str = "rules"
         seed=plan.seed if wishes.seed is None else wishes.seed,
         budget=Budget(wishes.trials or plan.budget.trials, wishes.time_s or plan.budget.time_s),
     )
+    if wishes.policy is not None:
+        options = {**plan.optimizer_options, "policy": str(wishes.policy)}
+        plan = replace(plan, optimizer="ppo", optimizer_options=options)
+    for path in wishes.starts:
+        plan = started_from(plan, path)
     return measured_by(plan, wishes.benchmark) if wishes.benchmark else plan
+
+
+def started_from(plan: Plan, path: Path) -> Plan:
+    """Returns a plan that tries the values of a file first; its knobs are searched, too.
+
+    Raises:
+        InputError: the file cannot be read, or holds nothing that may be tried.
+    """
+    hint, _ = hint_from(path, load())
+    picked = {pick.knob for pick in plan.picks}
+    added = tuple(Pick(name, hint.reason, str(path)) for name in hint.config if name not in picked)
+    return replace(plan, picks=(*plan.picks, *added), hints=(hint, *plan.hints))
 
 
 def measured_by(plan: Plan, benchmark: Benchmark) -> Plan:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kerntune.app.pasting import pasted
 from kerntune.catalog import Catalog
 from kerntune.model.trial import Ending, FailureKind, Result, Trial
 from kerntune.model.verdict import Outcome
-from kerntune.report import text
 from kerntune.store import Run, RunState
 
 TARGET_KINDS = {FailureKind.REFUSED, FailureKind.INTERFERENCE, FailureKind.TARGET}
@@ -90,10 +90,13 @@ def closing_lines(run: Run, catalog: Catalog) -> Iterator[str]:
     """Yields what to do next: how to apply the result, and where everything lies."""
     result = run.result
     if result is not None and result.minimal_config:
+        there, back = pasted(result.minimal_config, run.setup.present or {}, catalog)
         yield ""
-        yield f"Nothing was changed on this machine (target {run.plan.target}). To have it there, as root:"
-        for line in text.sysctl_lines(result.minimal_config, run.setup.present or {}, catalog):
-            yield f'  sysctl -w "{line.replace(" = ", "=", 1)}"'
+        yield "Everything is as it was before. To have it now, as root (until a restart):"
+        yield from (f"  {line}" for line in there)
+        yield "and back:"
+        yield from (f"  {line}" for line in back)
+        yield f"To keep it, also after a restart: kerntune apply {run.run_id}"
     yield ""
     if run.state in {RunState.INTERRUPTED, RunState.DIED}:
         yield f"Go on with it: kerntune resume {run.run_id}"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kerntune import __version__
+from kerntune.cli import keep
 from kerntune.cli.knobs import knobs
 from kerntune.cli.shown import Options, dry_run, explained, say, say_json, studied
 from kerntune.cli.workloads import workloads
@@ -38,10 +39,12 @@ app.add_typer(knobs, name="knobs")
 app.add_typer(workloads, name="workloads")
 
 Goal = Annotated[str, typer.Argument(help="What the machine is to be good at, in one sentence.")]
-TargetName = Annotated[str | None, typer.Option(help="Where to try: netns (a sandbox, no change here).")]
+TargetName = Annotated[
+    str | None, typer.Option(help="Where to try: netns (a sandbox, no change here) or host (this machine).")
+]
 Trials = Annotated[int | None, typer.Option(min=1, help="Configs to try in the search.")]
 TimeS = Annotated[float | None, typer.Option("--time", min=1, help="Seconds for everything.")]
-OptimizerName = Annotated[str | None, typer.Option(help="auto, tpe, gp, cmaes, random or grid.")]
+OptimizerName = Annotated[str | None, typer.Option(help="auto, tpe, gp, cmaes, ppo, random or grid.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of the search.")]
 Command = Annotated[str | None, typer.Option(help="Your own benchmark: a shell command that prints numbers.")]
 MetricName = Annotated[str | None, typer.Option(help="The metric of --command to improve.")]
@@ -49,6 +52,10 @@ Reader = Annotated[str, typer.Option(help="How its output is read: lines, json, 
 Minimize = Annotated[bool, typer.Option("--minimize", help="That metric is better when smaller.")]
 Timeout = Annotated[
     float, typer.Option("--timeout", min=0.1, help="Seconds after which a run of --command has failed.")
+]
+Policy = Annotated[Path | None, typer.Option(help="A trained policy for the optimizer ppo.")]
+Start = Annotated[
+    list[Path] | None, typer.Option(help="A tuned profile or a sysctl.conf whose values are tried first.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before turning this machine's knobs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written; write and run nothing.")]
@@ -87,6 +94,8 @@ def tune(
     reader: Reader = "lines",
     minimize: Minimize = False,
     timeout_s: Timeout = 60.0,
+    policy: Policy = None,
+    start: Start = None,
     yes: Yes = False,
     dry: DryRun = False,
     as_json: AsJson = False,
@@ -99,7 +108,20 @@ def tune(
 
     kerntune tune "fast uploads" --command ./my-benchmark.sh --metric throughput
     """
-    options = Options(target, trials, time_s, optimizer, seed, command, metric, reader, minimize, timeout_s)
+    options = Options(
+        target,
+        trials,
+        time_s,
+        optimizer,
+        seed,
+        command,
+        metric,
+        reader,
+        minimize,
+        timeout_s,
+        policy,
+        tuple(start or ()),
+    )
     if dry:
         dry_run(options.plan_for(goal), as_json=as_json)
     else:
@@ -122,6 +144,8 @@ def plan(
     reader: Reader = "lines",
     minimize: Minimize = False,
     timeout_s: Timeout = 60.0,
+    policy: Policy = None,
+    start: Start = None,
 ) -> None:
     """Show the plan for a sentence as JSON; nothing is run. Carry it out with `kerntune run`.
 
@@ -129,7 +153,20 @@ def plan(
     """
     from kerntune import app as kerntune
 
-    options = Options(target, trials, time_s, optimizer, seed, command, metric, reader, minimize, timeout_s)
+    options = Options(
+        target,
+        trials,
+        time_s,
+        optimizer,
+        seed,
+        command,
+        metric,
+        reader,
+        minimize,
+        timeout_s,
+        policy,
+        tuple(start or ()),
+    )
     text = kerntune.plan_text(options.plan_for(goal))
     if output is None:
         typer.echo(text)
@@ -229,15 +266,25 @@ def compare(first: RunName, second: RunName) -> None:
 def export(
     name: RunName,
     *,
-    form: Annotated[str, typer.Option("--format", "-f", help="csv or json.")] = "json",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f", help="csv or json: every sample. sysctl, shell, tuned or ansible: what to keep."
+        ),
+    ] = "json",
     output: Output = None,
 ) -> None:
-    """Export every sample of a study, as csv or json.
+    """Export every sample of a study, or what it recommends for another tool.
 
     kerntune export 20261120-2031 -f csv -o samples.csv
+
+    kerntune export 20261120-2031 -f tuned -o /etc/tuned/mine
     """
     from kerntune import app as kerntune
 
+    if form in kerntune.FORMS:
+        keep.export_recommendation(name, form, output)
+        return
     text = kerntune.exported(kerntune.settings(), name, form)
     if output is None:
         sys.stdout.write(text)
@@ -277,20 +324,11 @@ def status() -> None:
     lines = list(applied_lines(kerntune.applied_now(here)))
     for line in lines or ["nothing is applied: every knob is as the machine has it"]:
         say(line)
+    for kept in kerntune.keeper(here).ledger.runs:
+        for line in kerntune.kept_lines(kept):
+            say(line)
     for line in kerntune.running_lines(here):
         say(line)
 
 
-@app.command()
-@explained
-def undo() -> None:
-    """Take back whatever kerntune has applied, also what a crash left behind.
-
-    A knob that somebody else has changed since is left alone and named.
-    """
-    from kerntune import app as kerntune
-    from kerntune.report.applied import recovered_lines
-
-    lines = list(recovered_lines(kerntune.taken_back(kerntune.settings())))
-    for line in lines or ["nothing to undo"]:
-        say(line)
+keep.register(app)

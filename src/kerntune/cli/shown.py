@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ParamSpec
 
 import typer
@@ -45,6 +46,8 @@ class Options:
     reader: str
     minimize: bool
     timeout_s: float
+    policy: Path | None = None
+    starts: tuple[Path, ...] = ()
 
     def plan_for(self, goal: str) -> Plan:
         """Returns the plan for a sentence; on a terminal an unclear one is asked about.
@@ -63,7 +66,16 @@ class Options:
         elif self.command is not None or self.metric is not None:
             msg = "--command and --metric go together"
             raise InputError(msg, hint="which number of the command's output is to get better?")
-        wishes = app.Wishes(self.target, self.optimizer, self.seed, self.trials, self.time_s, benchmark)
+        wishes = app.Wishes(
+            self.target,
+            self.optimizer,
+            self.seed,
+            self.trials,
+            self.time_s,
+            benchmark,
+            self.policy,
+            self.starts,
+        )
         return app.make_plan(goal, wishes)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from kerntune.hand.protocol import Outcome
 from kerntune.hand.recovery import Applied, Recovered
 
 QUIET = frozenset({"stale", "alive"})
@@ -31,5 +32,11 @@ def recovered_lines(entries: Iterable[Recovered], *, quiet: bool = False) -> Ite
         if quiet and entry.state in QUIET:
             continue
         yield f"{entry.state}: {entry.note}"
-        for outcome in entry.outcomes:
-            yield f"  {outcome.knob}: {outcome.state}, {outcome.ours} → {outcome.present}"
+        yield from (f"  {line}" for line in outcome_lines(entry.outcomes))
+
+
+def outcome_lines(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yields what became of each knob."""
+    for outcome in outcomes:
+        detail = f" ({outcome.detail})" if outcome.detail else ""
+        yield f"{outcome.knob}: {outcome.state}, {outcome.ours} → {outcome.present}{detail}"

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 
-from kerntune.catalog import Catalog
 from kerntune.model.knob import Config
 from kerntune.model.plan import Plan
 from kerntune.model.trial import Event, Failure, Note, PairDone, Result, Stage, Trial, TrialDone
@@ -148,22 +147,3 @@ def summary_lines(result: Result, plan: Plan, present: Config, unit: str = "") -
         f"{result.benchmark_s:.0f} s of them inside the workload; ended: {result.ending}"
     )
     yield from result.notes
-
-
-def sysctl_lines(config: Config, present: Config, catalog: Catalog) -> Iterator[str]:
-    """Yields the lines of a sysctl.d file that sets a config; vectors are written whole.
-
-    Args:
-        config: Values of the knobs to set.
-        present: The present values, also of the other members of the vectors.
-        catalog: Says which members a file has.
-    """
-    values = {**present, **config}
-    done = set()
-    for name in config:
-        knob = catalog.find(name)
-        if knob is None or knob.file in done:
-            continue
-        done.add(knob.file)
-        words = [str(values[sibling.name]) for sibling in catalog.siblings(knob)]
-        yield f"{knob.file} = {' '.join(words)}"
