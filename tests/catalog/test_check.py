@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerntune.catalog import Catalog, breach, config_faults, load, pick_faults
@@ -148,13 +148,22 @@ def test_ranges_that_no_order_can_satisfy_are_a_fault() -> None:
 
 
 def test_knobs_that_exclude_each_other_are_not_picked_together() -> None:
-    """The catalogue has none among the namespace's knobs today; the rule holds for those to come."""
-    excluding = Constraint("exclusive", ("net.core.somaxconn", "net.ipv4.tcp_ecn"), "one zeroes the other")
-    catalog = replace(CATALOG, constraints=(excluding,))
-
-    assert said(pick("net.core.somaxconn"), pick("net.ipv4.tcp_ecn"), catalog=catalog) == [
-        ("knobs[1].knob", "excludes net.core.somaxconn: one zeroes the other")
+    """Setting one of the two makes the other 0."""
+    assert said(pick("vm.dirty_ratio"), pick("vm.swappiness"), pick("vm.dirty_bytes")) == [
+        ("knobs[2].knob", "excludes vm.dirty_ratio: writing one makes the other 0")
     ]
+
+
+def test_templates_and_their_devices_have_the_constraints_of_templates() -> None:
+    """The order of two limits holds for a plan's templates, and for each device by name."""
+    for device in ("{device}", "eth0"):
+        limits = f"class.net.{device}.queues.tx-0.byte_queue_limits"
+        ((field, problem),) = said(
+            pick(f"{limits}.limit_min", low=500000), pick(f"{limits}.limit_max", high=400000)
+        )
+
+        assert field == "knobs[1].high"
+        assert f"{limits}.limit_min" in problem
 
 
 def test_a_config_is_checked_value_by_value_and_as_a_whole() -> None:
@@ -185,12 +194,14 @@ def test_a_config_is_checked_value_by_value_and_as_a_whole() -> None:
         ("order", {"a": 1, "b": 1, "c": 2}, False),
         ("order", {"a": 3, "c": 2}, True),
         ("order", {"a": "x", "c": 2}, False),
+        ("order", {"a": 3, "c": 0}, False),
         ("exclusive", {"a": 1}, False),
         ("exclusive", {"a": 1, "c": 1}, True),
         ("requires", {"a": 1, "b": 7}, False),
         ("requires", {"a": 1, "b": 8}, True),
         ("requires", {"b": 8}, False),
         ("couples", {"a": 3, "b": 1}, False),
+        ("disturbs", {"a": 3, "b": 1}, False),
     ],
 )
 def test_a_constraint_is_broken_by_values_that_are_there(kind, values, breaks: bool) -> None:
@@ -206,6 +217,7 @@ RANGES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(RANGES, st.integers(-20, 130), st.integers(-20, 130), st.integers(-20, 130))
 def test_cutting_keeps_what_lies_between_and_the_special_values(
     domain: Range, low: int, high: int, value: int
@@ -216,6 +228,7 @@ def test_cutting_keeps_what_lies_between_and_the_special_values(
     assert (value in left) == (value in domain and (low <= value <= high or value in domain.special))
 
 
+@settings(deadline=None)
 @given(RANGES, st.data())
 def test_bounds_of_a_plan_leave_what_lies_between_them(domain: Range, data: st.DataObject) -> None:
     """A plan's bounds decide about special values too."""
@@ -227,6 +240,7 @@ def test_bounds_of_a_plan_leave_what_lies_between_them(domain: Range, data: st.D
         assert (value in left) == (value in domain and low <= value <= high)
 
 
+@settings(deadline=None)
 @given(RANGES, st.integers(-20, 130))
 def test_a_choice_is_cut_like_a_range(domain: Range, bound: int) -> None:
     """Values below the floor go."""

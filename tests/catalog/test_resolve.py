@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerntune.catalog import Resolution, load, names_to_read, outside, resolve
@@ -262,6 +262,7 @@ def test_a_requirement_without_the_knob_that_requires_is_dropped() -> None:
     assert resolve(catalog, [pick(name) for name in names[1:]], READINGS).space.constraints == ()
 
 
+@settings(deadline=None)
 @given(
     st.tuples(st.integers(1, 1 << 26), st.integers(1, 1 << 26), st.integers(1, 1 << 29)),
     st.sets(st.sampled_from(["min", "default", "max"]), min_size=1),
@@ -288,3 +289,87 @@ def test_no_value_of_a_single_dimension_breaks_the_order_with_what_is_fixed(
             order = space.constraints[0].knobs
             ascending = order.index(name) < order.index(dimension.knob.name)
             assert int(fixed) <= value if ascending else value <= int(fixed)
+
+
+HOST: dict[str, Reading] = {
+    "vm.swappiness": 60,
+    "vm.dirty_ratio": 20,
+    "vm.dirty_bytes": 0,
+    "vm.dirty_background_ratio": 10,
+    "vm.dirty_background_bytes": 0,
+    "mm.transparent_hugepage.enabled": "never",
+    "mm.transparent_hugepage.khugepaged.pages_to_scan": 4096,
+    "vm.min_free_kbytes": 67584,
+    "block.vda.queue.scheduler": "mq-deadline",
+    "block.vda.queue.scheduler.available": "none mq-deadline",
+    "block.vda.queue.nr_requests": 256,
+    "block.vda.queue.read_ahead_kb": 128,
+}
+
+
+def test_a_knob_that_does_nothing_on_this_host_is_left_out_with_the_reason() -> None:
+    """Without swap swappiness is there, can be written, and changes nothing."""
+    picks = [pick("vm.swappiness"), pick("vm.dirty_ratio")]
+    resolution = resolve(CATALOG, picks, HOST, circumstances={"no swap": "there is no swap space"})
+
+    ((name, absence),) = resolution.left_out
+    assert (name, absence.reason) == ("vm.swappiness", AbsenceReason.INERT)
+    assert absence.detail == "does nothing here: there is no swap space"
+    assert resolve(CATALOG, picks, HOST, circumstances={"one CPU": "one"}).left_out == ()
+
+
+def test_a_template_that_was_not_filled_in_is_a_fault() -> None:
+    """It may stand in a plan; on a target it must have become its devices."""
+    with pytest.raises(PlanError) as caught:
+        resolve(CATALOG, [pick("block.{disk}.queue.read_ahead_kb")], HOST)
+
+    (fault,) = caught.value.faults
+    assert fault.field == "knobs[0].knob"
+    assert "needs a disk in place of {disk}: block.vda.queue.read_ahead_kb" in fault.problem
+
+
+def test_a_pair_that_excludes_itself_bounds_nothing_while_it_is_unset() -> None:
+    """0 bytes says that the ratio rules; it is no limit that the background would have to stay below."""
+    resolution = resolve(CATALOG, [pick("vm.dirty_background_bytes")], HOST)
+
+    assert domain_of(resolution, "vm.dirty_background_bytes") == Range(16777216, 2147483648, log=True)
+    assert resolution.space.neighbours == ()
+    assert resolution.space.default == {"vm.dirty_background_bytes": 0}
+
+
+def test_the_writers_limit_that_is_set_bounds_the_background() -> None:
+    """The range ends where the other one stands."""
+    readings = {**HOST, "vm.dirty_bytes": 268435456, "vm.dirty_ratio": 0}
+    resolution = resolve(CATALOG, [pick("vm.dirty_background_bytes")], readings)
+
+    assert domain_of(resolution, "vm.dirty_background_bytes") == Range(16777216, 268435456, log=True)
+
+
+def test_schedulers_are_those_the_kernel_has_for_the_disk() -> None:
+    """The list in the disk's own file bounds the choice."""
+    names = names_to_read(CATALOG, [pick("block.vda.queue.scheduler")])
+    resolution = resolve(CATALOG, [pick("block.vda.queue.scheduler")], HOST)
+
+    assert {"block.vda.queue.scheduler.available", "block.vda.queue.nr_requests"} <= set(names)
+    assert domain_of(resolution, "block.vda.queue.scheduler") == Choice(("none", "mq-deadline"))
+
+
+def test_what_disturbs_goes_with_what_is_disturbed() -> None:
+    """Both searched: the scheduler goes first, and the space says so. One of them alone: nothing to say."""
+    both = [pick("block.vda.queue.nr_requests"), pick("block.vda.queue.scheduler")]
+    (rule,) = resolve(CATALOG, both, HOST).space.constraints
+
+    assert rule.kind == "disturbs"
+    assert rule.knobs == ("block.vda.queue.scheduler", "block.vda.queue.nr_requests")
+    assert resolve(CATALOG, both[:1], HOST).space.constraints == ()
+
+
+def test_the_daemon_of_huge_pages_waits_for_huge_pages() -> None:
+    """Its settings are left out while there are none, and kept when those are searched as well."""
+    daemon = pick("mm.transparent_hugepage.khugepaged.pages_to_scan")
+    others = [pick("vm.dirty_ratio"), pick("mm.transparent_hugepage.enabled")]
+
+    ((name, absence),) = resolve(CATALOG, [daemon, others[0]], HOST).left_out
+    assert name == daemon.knob
+    assert "mm.transparent_hugepage.enabled = always or madvise" in absence.detail
+    assert resolve(CATALOG, [daemon, *others], HOST).left_out == ()

@@ -10,13 +10,13 @@ PAGE_HEAD = """# Knobs
 
 Made from the catalogue by `python -m kerntune.catalog`; edit `src/kerntune/catalog/`, not this page.
 
-A knob is named as the kernel names it: a setting below /proc/sys keeps its name, one below /sys is named after
-its place (`mm.` is /sys/kernel/mm, `module.NAME` is /sys/module/NAME/parameters, `block`, `class.net` and `cpu`
-are the folders of disks, network devices and CPUs). A file that holds several values has one knob for each,
-named after a colon. `{device}` stands for a network device, `{disk}` for a disk, `{ext4}` for the block device of
-a mounted ext4 file system, `{policy}` for a group of CPUs that change their frequency together: in a plan they
-stand for all of them. Risk: R0 harmless, R1 speed only, R2 memory, latency or
-connections. Ranges are what kerntune searches, not what the kernel accepts.
+A knob is named as the kernel names it: a setting below /proc/sys keeps its name, one below /sys is named
+after its place (`mm.` is /sys/kernel/mm, `module.NAME` is /sys/module/NAME/parameters; `block`, `class.net`
+and `cpu` are the folders of disks, network devices and CPUs). A file that holds several values has one knob
+for each, named after a colon. `{device}` stands for a network device, `{disk}` for a disk, `{ext4}` for the
+block device of a mounted ext4 file system, `{policy}` for a group of CPUs that change their frequency
+together; in a plan they stand for all of them. Risk: R0 harmless, R1 speed only, R2 memory, latency,
+connections or data not yet written. Ranges are what kerntune searches, not what the kernel accepts.
 """
 
 

@@ -39,6 +39,9 @@ MARKS = (
     Mark("policy", "frequency policy of the CPUs", "policy0", 31),
 )
 
+MARKED = ("name", "path", "needs")
+"""The texts of a knob in which its mark may stand; the names in `choices_from` may hold it too."""
+
 
 def mark_of(text: str) -> Mark | None:
     """Returns the mark in a name or path; None where there is none."""
@@ -71,7 +74,7 @@ def at_device(template: Knob, device: str) -> Knob:
     mark = mark_of(template.name)
     if mark is None:
         return template
-    filled = {field: getattr(template, field).replace(mark.text, device) for field in ("name", "path")}
+    filled = {field: getattr(template, field).replace(mark.text, device) for field in MARKED}
     sources = tuple(source.replace(mark.text, device) for source in template.choices_from)
     return replace(template, **filled, choices_from=sources)
 
