@@ -64,7 +64,8 @@ class Place(Protocol):
     ) -> Process:
         """Starts a program on a host; `stdout` and `stderr` are open file descriptors of the caller.
 
-        Programs run as an ordinary account even where we are root; with `privileged` as who we are.
+        Programs run as an ordinary account even where we are root; with `privileged` as who we are: for the
+        user's own commands and for kerntune's own, whose interpreter others may not be allowed to read.
         """
 
     def network_counters(self) -> Mapping[str, float]:

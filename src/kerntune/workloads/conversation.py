@@ -34,10 +34,10 @@ def converse(place: Place, load: str, settings: Mapping[str, object], deadline_s
     deadline = monotonic() + deadline_s
     client_host, server_host = place.hosts[0], place.hosts[-1]
     told = {**settings, "address": place.address(server_host), "nonce": secrets.token_hex(16)}
-    with started(place, server_host, _argv(load, "server", told)) as server:
+    with started(place, server_host, _argv(load, "server", told), privileged=True) as server:
         line = server.first_line(deadline - monotonic())
         told["port"] = int(choose(READERS["lines"](line, "port"), "port"))
-        with started(place, client_host, _argv(load, "client", told)) as client:
+        with started(place, client_host, _argv(load, "client", told), privileged=True) as client:
             return _finished(client, server, deadline - monotonic())
 
 

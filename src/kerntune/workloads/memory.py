@@ -66,7 +66,7 @@ class Memory:
         self._check_room()
         settings = [f"{name}={value}" for name, value in self._options.model_dump().items()]
         argv = [sys.executable, "-I", str(_LOAD), *settings]
-        completed = execute(place, place.hosts[0], argv, deadline_s=deadline_s)
+        completed = execute(place, place.hosts[0], argv, deadline_s=deadline_s, privileged=True)
         return read(
             READERS["lines"],
             completed.stdout,
