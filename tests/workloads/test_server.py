@@ -121,6 +121,22 @@ pathlib.Path({str(tmp_path / "done")!r}).write_text("written")
     assert (tmp_path / "done").read_text() == "written"
 
 
+def test_a_failure_is_told_though_the_server_cannot_be_stopped_yet(tmp_path):
+    """The way to stop it is tried again until it works; what failed first is what counts."""
+    stop = f"test -e {tmp_path}/tried && touch {tmp_path}/stop; touch {tmp_path}/tried; false"
+    script = f"""
+import pathlib, time
+while not pathlib.Path({str(tmp_path / "stop")!r}).exists(): time.sleep(0.01)
+"""
+    with (
+        pytest.raises(RunFailed, match="not ready in time"),
+        serve(script, ready=lambda: False, deadline_s=0.0, stop=["/bin/sh", "-c", stop]),
+    ):
+        pytest.fail("it never was ready")
+
+    assert (tmp_path / "stop").exists()
+
+
 def test_a_server_that_is_not_there_is_named():
     """Not a traceback."""
     with (

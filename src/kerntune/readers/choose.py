@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kerntune.errors import MetricError
 from kerntune.interfaces import MetricSpec
 from kerntune.model.measurement import Metric
-from kerntune.readers import fio, formats, redis, text
+from kerntune.readers import fio, formats, prometheus, redis, text
 from kerntune.readers.formats import Known
 from kerntune.readers.text import Matches, Reader
 
@@ -22,9 +22,11 @@ READERS: Mapping[str, Reader] = {
     "sysbench": formats.SYSBENCH,
     "redis-benchmark": redis.redis_benchmark,
     "fio": fio.fio,
+    "prometheus": prometheus.prometheus,
 }
 """Every reader by the name users give it."""
 
+_NAMED = {"redis-benchmark": redis.METRICS, "fio": fio.METRICS, "stress-ng": stress_ng.METRICS}
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 _TAIL = 2000
@@ -76,18 +78,19 @@ def choose(matches: Matches, name: str, unit: str = "") -> float:
 def known_metrics(reader: str) -> Mapping[str, Known]:
     """Returns the metrics a reader's format defines, empty for lines, patterns and JSON.
 
-    With redis-benchmark a test's name and a dot may stand before them, with fio a job's.
+    With redis-benchmark a test's name and a dot may stand before them, with stress-ng a stressor's, with fio
+    a job's.
     """
     found = READERS.get(reader)
     if isinstance(found, formats.Format):
         return {name: entry.known for name, entry in found.entries.items()}
-    return {"redis-benchmark": redis.METRICS, "fio": fio.METRICS}.get(reader, {})
+    return _NAMED.get(reader, {})
 
 
 def known_metric(reader: str, find: str) -> Known | None:
     """Returns a metric's unit and direction if the reader's format defines it."""
     known = known_metrics(reader)
-    if reader in {"redis-benchmark", "fio"} and find not in known:
+    if reader in _NAMED and find not in known:
         find = ".".join(find.split(".")[-2 if reader == "fio" else -1 :])
     return known.get(find)
 
@@ -100,6 +103,9 @@ def find_problem(reader: str, find: str) -> str:
     if reader == "json":
         problem = text.path_problem(find)
         return f"the path {find!r} {problem}" if problem else ""
+    if reader == "prometheus":
+        problem = prometheus.selector_problem(find)
+        return f"the selector {find!r} {problem}" if problem else ""
     if known_metrics(reader) and known_metric(reader, find) is None:
         return f"{reader} prints no {find!r}; it prints {', '.join(known_metrics(reader))}"
     return ""

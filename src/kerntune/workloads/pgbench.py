@@ -122,9 +122,7 @@ class Pgbench:
 
     def _load(self, cluster: "_Cluster") -> list[str]:
         options = self._options
-        what = {"read-write": [], "read-only": ["-S"], "analytics": ["-n", "-f", str(_ANALYTICS)]}[
-            options.mode
-        ]
+        what = {"read-write": [], "read-only": ["-S"], "analytics": _ANALYTICS}[options.mode]
         threads = min(options.clients, os.cpu_count() or 1)
         sizes = ["-c", str(options.clients), "-j", str(threads), "-T", f"{options.duration_s:.0f}"]
         return cluster.argv("pgbench", *what, *sizes, "-M", "prepared", _DATABASE)
@@ -192,7 +190,7 @@ def program(name: str) -> str:
     Raises:
         RunFailed: it is not installed.
     """
-    beside = Path(need("initdb")).with_name(name)
+    beside = Path(need("initdb")).resolve().with_name(name)
     return str(beside) if beside.exists() else need(name)
 
 

@@ -10,7 +10,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kerntune.errors import RunFailed, WorkloadError
@@ -65,8 +65,22 @@ class Server:
             time.sleep(_POLL_S)
 
     def stop(self, place: Place, host: str, argv: Sequence[str]) -> None:
-        """Ends it by a program of its own, which lets it finish what it has begun."""
-        execute(place, host, argv, deadline_s=_STOP_S)
+        """Ends it by a program of its own, which lets it finish what it has begun.
+
+        The program is tried again: a server that has just been started may not listen to it yet.
+
+        Raises:
+            RunFailed: it still runs after 20 s.
+        """
+        deadline = time.monotonic() + _STOP_S
+        while self._process.wait(0.0) is None:
+            try:
+                execute(place, host, argv, deadline_s=_STOP_S)
+            except RunFailed as error:
+                if time.monotonic() >= deadline:
+                    msg = f"the server {self.title} does not stop: {error}"
+                    raise RunFailed(msg, kind="exit", tail=self.tail) from error
+            self._process.wait(_POLL_S)
 
 
 @contextmanager
@@ -101,6 +115,8 @@ def serving(
             server.await_ready(ready, deadline)
             yield server
             server.check()
+            if stop:
+                server.stop(place, host, stop)
         except WorkloadError as error:
             server.check()  # the client failed because the server died: that is what should be told
             told = "\n".join(part for part in (error.tail, server.tail) if part)
@@ -109,8 +125,9 @@ def serving(
             raise
         finally:
             try:
-                if stop and process.wait(0.0) is None:
-                    server.stop(place, host, stop)
+                with suppress(RunFailed):  # where this is left to do, another failure is to be told
+                    if stop:
+                        server.stop(place, host, stop)
             finally:
                 process.end()
 
