@@ -12,11 +12,12 @@ from kerntune.planners.rules import Rules
 from kerntune.planners.words import split
 
 OURS = Path(rulebook.__file__).parent
-DATABASES = """
-summary = "a database under many small transactions"
-example = "a PostgreSQL database with many small transactions"
+BOOTING = """
+summary = "starting the machine"
+example = "shorter boot time of a server"
 rank = 5
-replaces = ["databases"]
+replaces = ["booting"]
+target = "host"
 knobs = [
     { knob = "net.core.somaxconn", reason = "many clients connect at once" },
     { knob = "net.ipv4.tcp_max_syn_backlog", reason = "many clients connect at once" },
@@ -27,11 +28,11 @@ hints = [
     { config = { "net.core.somaxconn" = 65535 }, reason = "another" },
 ]
 [vocabulary]
-certain = ["postgresql", "database"]
+certain = ["boot time"]
 [workload]
-name = "pgbench"
+name = "boots"
 [[objectives]]
-metric = "tps"
+metric = "boots"
 direction = "maximize"
 [budget]
 trials = 10
@@ -48,15 +49,15 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_new_workload_is_one_new_file(folder: Path) -> None:
     """One TOML file more, and a sentence that got "not yet" gets a plan; nothing else changes."""
-    goal = "optimize this system for a PostgreSQL database"
+    goal = "shorter boot time"
     with pytest.raises(InputError, match="registered yet"):
         Rules(load(), Rulebook.load(folder)).plan(goal)
 
-    (folder / "intents" / "database.toml").write_text(DATABASES)
+    (folder / "intents" / "boot.toml").write_text(BOOTING)
     plan = Rules(load(), Rulebook.load(folder)).plan(goal)
 
-    assert plan.workload.name == "pgbench"
-    assert "databases" not in Rulebook.load(folder).subjects
+    assert plan.workload.name == "boots"
+    assert "booting" not in Rulebook.load(folder).subjects
     assert plan.picks[0].source == load().knobs["net.core.somaxconn"].source
 
 
@@ -69,14 +70,14 @@ def test_a_new_workload_is_one_new_file(folder: Path) -> None:
         ("rank = 5", "rank = 5\ncolour = 3", "colour"),
         ('{ "net.core.somaxconn" = 8192 }', '{ "net.core.somaxcon" = 8192 }', "somaxcon"),
         ("net.ipv4.tcp_max_syn_backlog", "net.core.somaxconn", "named twice"),
-        ('metric = "tps"', 'metric = "tps"\nwhen = ["always"]', "without `when`"),
+        ('metric = "boots"', 'metric = "boots"\nwhen = ["always"]', "without `when`"),
     ],
 )
 def test_a_faulty_file_is_refused_by_name(folder: Path, old: str, new: str, field: str) -> None:
     """The file and the field are named."""
-    (folder / "intents" / "database.toml").write_text(DATABASES.replace(old, new, 1))
+    (folder / "intents" / "boot.toml").write_text(BOOTING.replace(old, new, 1))
 
-    with pytest.raises(PlanError, match=r"database\.toml") as caught:
+    with pytest.raises(PlanError, match=r"boot\.toml") as caught:
         Rulebook.load(folder)
 
     assert field in str(caught.value)
@@ -84,8 +85,8 @@ def test_a_faulty_file_is_refused_by_name(folder: Path, old: str, new: str, fiel
 
 def test_all_faults_of_a_file_are_named_at_once(folder: Path) -> None:
     """Two wrong fields are two faults, not one after the other."""
-    text = DATABASES.replace("rank = 5", 'rank = "first"').replace("trials = 10", "trials = 0")
-    (folder / "intents" / "database.toml").write_text(text)
+    text = BOOTING.replace("rank = 5", 'rank = "first"').replace("trials = 10", "trials = 0")
+    (folder / "intents" / "boot.toml").write_text(text)
 
     with pytest.raises(PlanError) as caught:
         Rulebook.load(folder)
@@ -95,9 +96,9 @@ def test_all_faults_of_a_file_are_named_at_once(folder: Path) -> None:
 
 def test_a_file_that_is_not_toml_is_refused_by_name(folder: Path) -> None:
     """Not a traceback of the parser."""
-    (folder / "intents" / "database.toml").write_text("rank = = 5")
+    (folder / "intents" / "boot.toml").write_text("rank = = 5")
 
-    with pytest.raises(PlanError, match=r"database\.toml"):
+    with pytest.raises(PlanError, match=r"boot\.toml"):
         Rulebook.load(folder)
 
 
@@ -122,8 +123,9 @@ def test_every_trouble_is_a_phrase_of_its_intent() -> None:
 def test_every_example_gets_its_own_plan() -> None:
     """The sentences that errors offer are understood, each as what it stands for."""
     planner = Rules(load())
-    for intent in Rulebook.load().intents.values():
+    for name, intent in Rulebook.load().intents.items():
         assert planner.plan(intent.example).workload.name == intent.workload.name
+        assert planner.explain(intent.example)[0].intent == name
 
 
 def test_no_phrase_collapses_into_a_single_word() -> None:

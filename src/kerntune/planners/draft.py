@@ -34,6 +34,11 @@ class Link:
         return float(self.options.get("rtt_ms", 0.0)) / 1e3
 
 
+def notes(intent: Intent, goal: str, numbers: Sequence[Number]) -> tuple[str, ...]:
+    """Returns what a plan does differently from the sentence's words and numbers, and why."""
+    return (*(rule.text for rule in intent.notes if _says(goal, rule.when)), *link(intent, numbers).notes)
+
+
 def link(intent: Intent, numbers: Sequence[Number]) -> Link:
     """Returns the link for an intent with the sentence's numbers put in, each within the intent's bounds."""
     options = dict(intent.target_options)
@@ -41,7 +46,8 @@ def link(intent: Intent, numbers: Sequence[Number]) -> Link:
     for number in numbers:
         rule = intent.numbers.get(number.option)
         if rule is None:
-            notes.append(f"{number.written} is not used: this workload has a link of its own")
+            own = "runs on this machine alone" if intent.target == "host" else "has a link of its own"
+            notes.append(f"{number.written} is not used: this workload {own}")
             continue
         value = options[number.option] = min(max(number.value, rule.low), rule.high)
         if value != number.value:
@@ -64,13 +70,14 @@ def plan(name: str, intent: Intent, goal: str, numbers: Sequence[Number], catalo
         workload=WorkloadChoice(intent.workload.name, _options(intent.workload, goal, stretch)),
         objective=Objective(objective.metric, objective.direction, objective.smallest_gain),
         picks=picks,
-        hints=tuple(_hints(intent.hints, path, picks)),
+        hints=tuple(_hints(intent.hints, path, picks, notes(intent, goal, numbers))),
         guards=tuple(
             Guard(rule.metric, rule.direction, rule.limit, rule.reason)
             for rule in intent.guards
             if rule.metric != objective.metric
         ),
         budget=Budget(intent.budget.trials, float(round(intent.budget.time_s * stretch))),
+        target=intent.target,
         target_options=path.options,
         planner="rules",
     )
@@ -120,15 +127,17 @@ def _picks(name: str, rules: Sequence[KnobRule], catalog: Catalog) -> tuple[Pick
     return tuple(picks)
 
 
-def _hints(rules: Sequence[HintRule], path: Link, picks: Sequence[Pick]) -> Iterator[Hint]:
-    """Yields the starting points; notes about the link stand with the first, where a reader looks first."""
+def _hints(
+    rules: Sequence[HintRule], path: Link, picks: Sequence[Pick], told: Sequence[str]
+) -> Iterator[Hint]:
+    """Yields the starting points; what the reader should be told stands with the first."""
     bounds = {pick.knob: pick for pick in picks}
     seen: list[dict[str, Value]] = []
     for rule in rules:
         config = {knob: _value(value, path, bounds[knob]) for knob, value in rule.config.items()}
         if config in seen:
             continue
-        reason = rule.reason if seen else " | ".join((rule.reason, *path.notes))
+        reason = rule.reason if seen else " | ".join((rule.reason, *told))
         seen.append(config)
         yield Hint(config, reason)
 

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kerntune.errors import Fault, PlanError
 from kerntune.model.knob import Value
 from kerntune.model.plan import Direction
+
+AGAINST = -3.0  # points of a phrase that speaks against an intent
 
 Text = Annotated[str, Field(min_length=3)]
 Words = tuple[Annotated[str, Field(min_length=1)], ...]
@@ -30,8 +32,13 @@ Rule = TypeVar("Rule", bound=Entry)
 
 
 class Vocabulary(Entry):
-    """Phrases by how much they say; `troubles` are those whose absence one wishes for ("no packet loss")."""
+    """Phrases by how much they say; `troubles` are those whose absence one wishes for ("no packet loss").
 
+    `named` are names of programs and of their kind ("redis"): whoever says one means no intent that does not
+    know it.
+    """
+
+    named: Words = ()
     certain: Words = ()
     likely: Words = ()
     possible: Words = ()
@@ -40,7 +47,13 @@ class Vocabulary(Entry):
 
     def weights(self) -> dict[str, float]:
         """Returns each phrase with the points it gives the intent."""
-        levels = ((self.possible, 1.0), (self.likely, 2.0), (self.certain, 4.0), (self.against, -3.0))
+        levels = (
+            (self.possible, 1.0),
+            (self.likely, 2.0),
+            (self.certain, 4.0),
+            (self.named, 6.0),
+            (self.against, AGAINST),
+        )
         return {phrase: points for phrases, points in levels for phrase in phrases}
 
 
@@ -115,9 +128,17 @@ class NumberRule(Entry):
     because: Text
 
 
+class NoteRule(Entry):
+    """What the user of a plan should know, for sentences that hold one of the phrases in `when`."""
+
+    when: Annotated[Words, Field(min_length=1)]
+    text: Text
+
+
 class Intent(Entry):
     """Everything about one kind of goal. `rank` orders the choices that a vague sentence gets.
 
+    `target` is where its plan is carried out: in a sandbox with a link ("netns"), or on the machine ("host").
     `replaces` names the subjects (those without a workload) that this intent now covers.
     """
 
@@ -132,6 +153,8 @@ class Intent(Entry):
     hints: Annotated[tuple[HintRule, ...], Field(min_length=2, max_length=3)]
     guards: tuple[GuardRule, ...] = ()
     budget: BudgetRule
+    notes: tuple[NoteRule, ...] = ()
+    target: Literal["netns", "host"] = "netns"
     target_options: Mapping[str, float | str] = {}
     numbers: Mapping[str, NumberRule] = {}
 
@@ -163,8 +186,9 @@ class Language(Entry):
     `fillers` say nothing, `breaks` end what a negation reaches, `asides` set something aside ("instead of"),
     `absences` wish it away ("without"), `complaints` only look like setting aside ("not using"), `troubles`
     are what anybody wishes away ("degrading"), `joins` tie two goals together, `weak` words only end a
-    negation, `network` words are about networks without saying what, `improve` words only say that it should
-    be better.
+    negation, `network` words are about networks without saying what, `system` words about the machine,
+    `improve` words only say that it should be better. A sentence that begins with one of the `errands` wants
+    something else than speed.
     """
 
     fillers: Words
@@ -176,7 +200,9 @@ class Language(Entry):
     joins: Words
     weak: Words
     network: Words
+    system: Words
     improve: Words
+    errands: Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Rules:
         """
         goal = _checked(goal)
         _, intent = self._decided(goal)
-        return draft.link(intent, numbers.read(goal)).notes
+        return draft.notes(intent, goal, numbers.read(goal))
 
     def _drafted(self, goal: str) -> Plan:
         name, intent = self._decided(goal)
@@ -87,12 +87,12 @@ class Rules:
         scores = self._scores(understanding)
         first = scores[0]
         self._refuse_subjects(goal, understanding, first.points)
+        if not _is_about_speed(understanding, first):
+            msg = f"no plan fits {_short(goal)}"
+            raise InputError(msg, hint=self._offer())
         if _is_clear(scores) and not self._has_two_goals(understanding):
             return first.intent, self._rulebook.intents[first.intent]
-        if _is_about_networks(understanding, first):
-            raise self._unclear(goal, scores)
-        msg = f"no plan fits {_short(goal)}"
-        raise InputError(msg, hint=self._offer())
+        raise self._unclear(goal, scores, networks=understanding.about_networks)
 
     def _refuse_subjects(self, goal: str, understanding: Understanding, best: float) -> None:
         subjects = self._rulebook.subjects
@@ -114,10 +114,13 @@ class Rules:
                 winners.add(name)
         return len(winners) > 1
 
-    def _unclear(self, goal: str, scores: Sequence[Score]) -> UnclearGoal:
+    def _unclear(self, goal: str, scores: Sequence[Score], *, networks: bool) -> UnclearGoal:
         likely = [score for score in scores if score.points > 0 and score.points >= scores[0].points / 2]
         if len(likely) < 2:
-            likely = [score for score in scores if score.points >= 0][:MOST_CHOICES]
+            likely = sorted(
+                (score for score in scores if score.points >= 0),
+                key=lambda score: (-score.points, self._needs_link(score.intent) != networks),
+            )
         if len(likely) < 2:
             likely = list(scores[:2])
         choices = [(score.workload, self._why(score)) for score in likely[:MOST_CHOICES]]
@@ -136,6 +139,9 @@ class Rules:
         summaries = "; ".join(intent.summary for intent in intents)
         examples = ", ".join(f"“{intent.example}”" for intent in intents[:3])
         return f"understood now: {summaries}. For example: {examples}"
+
+    def _needs_link(self, name: str) -> bool:
+        return self._rulebook.intents[name].target == "netns"
 
     def _rank(self, name: str) -> int:
         return self._rulebook.intents[name].rank
@@ -158,8 +164,12 @@ def _is_clear(scores: Sequence[Score]) -> bool:
     return first >= ENOUGH and first >= AHEAD * rival and first >= max(rival, 0.0) + 1.0
 
 
-def _is_about_networks(understanding: Understanding, first: Score) -> bool:
-    hinted = understanding.about_networks or (first.points > 0 and understanding.about_improving)
+def _is_about_speed(understanding: Understanding, first: Score) -> bool:
+    """Returns whether a sentence is about something that kerntune could make faster, plainly or not."""
+    improving = understanding.about_improving
+    if understanding.is_errand and not improving:
+        return False
+    hinted = understanding.about_networks or (improving and (first.points > 0 or understanding.about_systems))
     return hinted or first.points >= ENOUGH
 
 

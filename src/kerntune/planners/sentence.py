@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from kerntune.planners import words
-from kerntune.planners.rulebook import Language, Rulebook
+from kerntune.planners.rulebook import AGAINST, Language, Rulebook
 from kerntune.planners.words import Word
 
 TYPO_SHARE = 0.8  # what a phrase still counts when one of its words had to be guessed
@@ -39,11 +39,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """What was found in a sentence: matches, and whether it speaks of networks, or of improving at all."""
+    """What was found in a sentence: matches, and whether it speaks of networks, machines, improving at all.
+
+    An errand ("install …") is about something else, whatever it names.
+    """
 
     matches: tuple[Match, ...]
     about_networks: bool
+    about_systems: bool
     about_improving: bool
+    is_errand: bool
 
     def points(self, owner: str, *, part: int | None = None) -> float:
         """Returns what speaks for an intent or subject, in all or in one part of the sentence."""
@@ -86,6 +91,7 @@ class Reader:
             group: frozenset(phrase[0] for phrase in phrases if len(phrase) == 1)
             for group, phrases in self._language.items()
         }
+        self._contents: dict[str, tuple[str, ...]] = {}
         self._phrases = self._vocabulary(rulebook)
         self._known = {stem for phrase in self._phrases for stem in phrase.stems}
         self._plain = {stem for group in self._language.values() for phrase in group for stem in phrase}
@@ -107,7 +113,9 @@ class Reader:
         return Understanding(
             tuple(unique.values()),
             about_networks=self._speaks(stems, "network"),
+            about_systems=self._speaks(stems, "system"),
             about_improving=self._speaks(stems, "improve"),
+            is_errand=self._is_errand(stems),
         )
 
     def _found(self, sentence: Sequence[Word]) -> list[tuple[Phrase, tuple[int, ...]]]:
@@ -166,12 +174,19 @@ class Reader:
         text = f" {' '.join(stems)} "
         return any(f" {' '.join(phrase)} " in text for phrase in self._language[group])
 
+    def _is_errand(self, stems: Sequence[str]) -> bool:
+        """Returns whether the first words that say something are those of an errand."""
+        silent = self._singles["fillers"] | self._singles["breaks"]
+        said = [stem for stem in stems if stem not in silent]
+        return any(tuple(said[: len(phrase)]) == phrase for phrase in self._language["errands"])
+
     def _vocabulary(self, rulebook: Rulebook) -> list[Phrase]:
         rules: list[tuple[str, str, float, bool]] = []
         for name, intent in rulebook.intents.items():
             troubles = {self._content(text) for text in intent.vocabulary.troubles}
             for text, points in intent.vocabulary.weights().items():
                 rules.append((text, name, points, self._content(text) in troubles))
+        rules += self._against_strangers(rulebook)
         for name, subject in rulebook.subjects.items():
             rules += [(text, name, SUBJECT_POINTS, True) for text in subject.words]
         rules.sort(key=lambda rule: self._content(rule[0]))
@@ -181,10 +196,24 @@ class Reader:
         ]
         return sorted(grouped, key=lambda phrase: (-len(phrase.stems), phrase.stems))
 
+    def _against_strangers(self, rulebook: Rulebook) -> Iterator[tuple[str, str, float, bool]]:
+        """Yields the names of programs as rules against every intent that does not know them."""
+        known = {
+            name: {self._content(text) for text in intent.vocabulary.weights()}
+            for name, intent in rulebook.intents.items()
+        }
+        for intent in rulebook.intents.values():
+            for text in intent.vocabulary.named:
+                strangers = (name for name, phrases in known.items() if self._content(text) not in phrases)
+                yield from ((text, name, AGAINST, False) for name in strangers)
+
     def _content(self, text: str) -> tuple[str, ...]:
-        fillers = self._singles["fillers"]
-        stems = tuple(word.stem for word in words.split(text))
-        return tuple(word for word in stems if word not in fillers) or stems
+        """Returns a phrase's stems without fillers, remembered: each intent asks for it again."""
+        if text not in self._contents:
+            fillers = self._singles["fillers"]
+            stems = tuple(word.stem for word in words.split(text))
+            self._contents[text] = tuple(word for word in stems if word not in fillers) or stems
+        return self._contents[text]
 
 
 def _phrase(stems: tuple[str, ...], rules: Sequence[tuple[str, str, float, bool]]) -> Phrase:

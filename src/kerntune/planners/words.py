@@ -8,6 +8,13 @@ from difflib import get_close_matches
 from functools import cache
 
 WORD = re.compile(r"[^\W_]+|[,;:.!?()\n]")
+COMPOUNDS = (
+    (re.compile(r"\bin[\s-](?:memory|ram)\b"), "inmemory"),
+    (re.compile(r"\bmake\s+-?j\s*\d*\b"), "makej"),
+    (re.compile(r"\bgroup\s+by\b"), "groupby"),
+)
+"""What is one word, though it is written as two of which the first says nothing by itself."""
+
 SHORTEST_TYPO = 5  # shorter words have too many neighbours
 CLOSENESS = 0.84  # of difflib's ratio: one slip in five letters, two in nine
 
@@ -30,6 +37,8 @@ def split(text: str, breaks: Collection[str] = ()) -> Iterator[Word]:
     clause = 0
     plain = unicodedata.normalize("NFKC", text).casefold()
     plain = re.sub(r"['\u2019`]", "", re.sub(r"(?<=\d)[.,](?=\d)", "", plain))
+    for compound, word in COMPOUNDS:
+        plain = compound.sub(word, plain)
     for found in WORD.finditer(plain):
         written = found.group()
         if not written[0].isalnum():

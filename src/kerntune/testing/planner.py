@@ -103,7 +103,7 @@ def _unclear_faults(planner: Planner, goal: str, workloads: Collection[str]) -> 
         plan = planner.plan(goal)
     except UnclearGoal as error:
         names = [name for name, _ in error.choices]
-        if not 2 <= len(names) <= 3 or len(set(names)) != len(names):
+        if not 2 <= len(names) <= 3 or len(set(error.choices)) != len(names):
             yield f"two or three different choices are wanted, not {names}"
         if strangers := set(names) - set(workloads):
             yield f"choices that are not registered: {sorted(strangers)}"
