@@ -70,14 +70,13 @@ class _Sheet:
     def bring_along(self, rule: Constraint, name: str) -> None:
         """Adds the files of a rule that the kernel changes when this knob's is written."""
         origin = self.panel.knob(name).file
-        for other in rule.knobs:
-            knob = self._found(other)
-            if knob is None or knob.file == origin:
+        for knob in filter(None, map(self._found, rule.knobs)):
+            if knob.file == origin:
                 continue
             change = self.changes.get(knob.file) or replace(self._blank(knob), asked=False)
             if rule.kind == "disturbs":
                 self.changes[knob.file] = replace(change, disturber=origin)
-            elif other in self.after or change.old[knob.member] != "0":
+            elif knob.name in self.after or change.old[knob.member] != "0":
                 new = (*change.new[: knob.member], "0", *change.new[knob.member + 1 :])
                 self.changes[knob.file] = replace(change, new=new, twin=origin, asked=True)
 
@@ -147,6 +146,8 @@ def _broken(rule: Constraint, sheet: _Sheet) -> Iterator[HandError]:
     if rule.kind not in ("order", "exclusive"):
         return
     if rule.kind == "exclusive":
+        yield from _no_way_back(rule, sheet)
+    if rule.kind == "exclusive":
         chosen = {name: sheet.after[name] for name in rule.knobs if sheet.after.get(name)}
     else:
         values = {name: value for name in rule.knobs if (value := sheet.settled(name)) is not None}
@@ -156,6 +157,15 @@ def _broken(rule: Constraint, sheet: _Sheet) -> Iterator[HandError]:
     if problem and changed:
         hint = "choose values that keep what holds between them"
         yield HandError(problem, knob=changed[0], kind="domain", hint=hint)
+
+
+def _no_way_back(rule: Constraint, sheet: _Sheet) -> Iterator[HandError]:
+    """Yields the knob that could not be zeroed again: its 0 comes from writing a partner that is not 0."""
+    names = _set_off(rule, sheet)
+    if names and all(sheet.before.get(name, sheet.settled(name)) in (0, None) for name in rule.knobs):
+        msg = f"{names[0]} is 0, as is what excludes it, and the kernel may not take that 0 back"
+        hint = "give one of them a value first, then the way back is known"
+        yield HandError(msg, knob=names[0], kind="refused", hint=hint)
 
 
 def _is_size(panel: Panel, name: str, value: Value) -> bool:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from kerntune.hand.change import Restored
+from kerntune.hand.identity import outlive, session_led
 from kerntune.hand.journal import Journal, load
 from kerntune.hand.panel import Panel
 from kerntune.hand.processes import STOPPING, forked, ignore, leave_session, park
@@ -58,6 +59,7 @@ def finish(descriptor: int, panel: Panel) -> Restored:
 
 
 def _guard(journal: Journal, panel: Panel, life: int, alive: int) -> int:
+    hands_session = session_led()
     leave_session()
     ignore(DEAF_TO)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -66,6 +68,8 @@ def _guard(journal: Journal, panel: Panel, life: int, alive: int) -> int:
         os.write(alive, READY)
     if os.read(life, 1) == FAREWELL:
         return 0
+    if hands_session is not None:
+        outlive(hands_session, panel.deadline_s)
     if not finish(journal.descriptor, panel).stuck:
         journal.path.unlink(missing_ok=True)
     if journal.sole is not None:

@@ -7,6 +7,7 @@ import ctypes
 import fcntl
 import os
 import pwd
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,35 @@ def start_of(pid: int) -> int | None:
     except OSError:
         return None
     return None if fields[0] in "ZX" else int(fields[19])
+
+
+def session_led() -> int | None:
+    """Returns the session we are in, if it is the one our parent leads; None if it is somebody else's."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    parent, session = int(fields[1]), int(fields[3])
+    return session if parent == session else None
+
+
+def outlive(session: int, deadline_s: float) -> None:
+    """Waits until nothing of a session runs any more, or the deadline is over.
+
+    A hand that was killed may have left a writer inside the kernel, which cannot be killed there: what it
+    writes, it writes after its hand is dead.
+    """
+    ends = time.monotonic() + deadline_s
+    while _runs(session) and time.monotonic() < ends:
+        time.sleep(0.005)
+
+
+def _runs(session: int) -> bool:
+    for process in _numbered(Path("/proc")):
+        try:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] not in "ZX":
+            return True
+    return False
 
 
 def user() -> str:

@@ -17,7 +17,7 @@ from kerntune.catalog import load as load_catalog
 from kerntune.errors import HandError
 from kerntune.hand import sole
 from kerntune.hand.change import Change, Restored
-from kerntune.hand.identity import boot_id, enter, find
+from kerntune.hand.identity import boot_id, enter, find, outlive
 from kerntune.hand.journal import Contents, Header, claim, lives, load, paths, peek, sweep
 from kerntune.hand.kinds import kinds
 from kerntune.hand.panel import Panel, is_machines
@@ -125,6 +125,7 @@ def _carried_out(path: Path, descriptor: int, panel: Panel | None, *, elsewhere:
     assert contents.header is not None
     panel = panel or default_panel()
     place = find(contents.header.place)
+    outlive(contents.header.owner.pid, panel.deadline_s)
     if place == "here":
         return _reported(path, restore(contents.changes, panel))
     if place == "gone":
