@@ -77,6 +77,17 @@ FIGURES = [
     ("fio", "fio-rw.txt", "read.p50", 49),
     ("fio", "fio-rw.txt", "write.p99", 14.272),
     ("fio", "fio-rw.txt", "write.bandwidth", 67.9),
+    ("stress-ng", "stress-ng.txt", "operations_per_second", 52538.17),
+    ("stress-ng", "stress-ng.txt", "pipe.operations_per_cpu_second", 159956.95),
+    ("stress-ng", "stress-ng.txt", "operations", 53655),
+    ("stress-ng", "stress-ng.txt", "total_time", 1.02),
+    ("stress-ng", "stress-ng-two.txt", "get.operations_per_second", 601.79),
+    ("perf-bench", "perf-pipe.txt", "operations_per_second", 8738),
+    ("perf-bench", "perf-pipe.txt", "latency_average", 114.4361),
+    ("perf-bench", "perf-messaging.txt", "total_time", 2.855),
+    ("perf-bench", "perf-futex.txt", "operations_per_second", 751104),
+    ("perf-bench", "perf-memcpy.txt", "throughput", 77.936609),
+    ("hackbench", "hackbench.txt", "time", 2.4),
 ]
 
 
@@ -91,7 +102,7 @@ def test_a_figure_is_read_from_real_output(reader, file, name, value):
 def test_every_metric_a_format_defines_was_seen_in_real_output():
     """A pattern nobody printed for could be wrong for ever. Exceptions are metrics of the same shape."""
     seen = {
-        (reader, name.rpartition(".")[2] if reader == "redis-benchmark" else name)
+        (reader, name.rpartition(".")[2] if reader in {"redis-benchmark", "stress-ng"} else name)
         for reader, _, name, _ in FIGURES
     }
     same_shape = {"p66", "p75", "p80", "p90", "p95", "p98", "p50", "p99", "connect_errors", "read_errors"}
@@ -118,6 +129,10 @@ def test_every_metric_a_format_defines_was_seen_in_real_output():
         ("fio", "fio-read.json", "other.read.iops"),
         ("redis-benchmark", "redis-benchmark.csv", "MSET.p99"),
         ("redis-benchmark", "redis-benchmark-q.txt", "GET.p99"),
+        ("stress-ng", "stress-ng.txt", "get.operations_per_second"),
+        ("stress-ng", "hackbench.txt", "operations_per_second"),
+        ("perf-bench", "perf-messaging.txt", "operations_per_second"),
+        ("hackbench", "perf-messaging.txt", "time"),
     ],
 )
 def test_what_was_not_printed_is_missing(reader, file, name):
@@ -159,6 +174,21 @@ def test_pgbench_before_14_printed_two_rates():
     )
 
     assert READERS["pgbench"](text, "tps") == ["85.30"]
+
+
+def test_one_of_several_stressors_must_be_named():
+    """Their operations are not of one kind."""
+    with pytest.raises(MetricError, match=r"2 stressors: get, pipe") as caught:
+        READERS["stress-ng"]((HERE / "stress-ng-two.txt").read_text(), "operations_per_second")
+
+    assert "get.operations_per_second" in caught.value.hint
+
+
+def test_stress_ng_that_did_not_succeed_is_not_read():
+    """Its table is printed all the same."""
+    text = (HERE / "stress-ng.txt").read_text().replace("successful run completed", "unsuccessful run")
+
+    assert not READERS["stress-ng"](text, "operations_per_second")
 
 
 def test_one_of_several_fio_jobs_must_be_named():

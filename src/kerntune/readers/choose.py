@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kerntune.errors import MetricError
 from kerntune.interfaces import MetricSpec
 from kerntune.model.measurement import Metric
-from kerntune.readers import fio, formats, prometheus, redis, text
+from kerntune.readers import fio, formats, hackbench, perf_bench, prometheus, redis, stress_ng, text
 from kerntune.readers.formats import Known
 from kerntune.readers.text import Matches, Reader
 
@@ -22,6 +22,9 @@ READERS: Mapping[str, Reader] = {
     "sysbench": formats.SYSBENCH,
     "redis-benchmark": redis.redis_benchmark,
     "fio": fio.fio,
+    "stress-ng": stress_ng.stress_ng,
+    "perf-bench": perf_bench.PERF_BENCH,
+    "hackbench": hackbench.HACKBENCH,
     "prometheus": prometheus.prometheus,
 }
 """Every reader by the name users give it."""
