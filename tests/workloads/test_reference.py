@@ -4,6 +4,18 @@ import pytest
 
 from kerntune.workloads.command import Command, CommandOptions
 from kerntune.workloads.connections import ConnectionOptions, Connections
+from kerntune.workloads.files import FileOptions, Files
+from kerntune.workloads.fio import Fio, FioOptions
+from kerntune.workloads.hackbench import Hackbench, HackbenchOptions
+from kerntune.workloads.http import Http, HttpOptions
+from kerntune.workloads.memcached import Memcached, MemcachedOptions
+from kerntune.workloads.memory import Memory, MemoryOptions
+from kerntune.workloads.perf_bench import PerfBench, PerfBenchOptions
+from kerntune.workloads.pgbench import Pgbench, PgbenchOptions
+from kerntune.workloads.redis import Redis, RedisOptions
+from kerntune.workloads.service import Service, ServiceOptions
+from kerntune.workloads.stress_ng import StressNg, StressNgOptions
+from kerntune.workloads.sysbench import Sysbench, SysbenchOptions
 from kerntune.workloads.udp_bursts import BurstOptions, UdpBursts
 from kerntune.workloads.wan_requests import RequestOptions, WanRequests
 from kerntune.workloads.wan_transfer import TransferOptions, WanTransfer
@@ -15,7 +27,21 @@ ALL = [
     (Connections, ConnectionOptions),
     (UdpBursts, BurstOptions),
     (Command, CommandOptions),
+    (Pgbench, PgbenchOptions),
+    (Redis, RedisOptions),
+    (Memcached, MemcachedOptions),
+    (Http, HttpOptions),
+    (Service, ServiceOptions),
+    (Memory, MemoryOptions),
+    (Files, FileOptions),
+    (Sysbench, SysbenchOptions),
+    (Fio, FioOptions),
+    (StressNg, StressNgOptions),
+    (PerfBench, PerfBenchOptions),
+    (Hackbench, HackbenchOptions),
 ]
+PROGRAMS = [Memory, Files, Sysbench, Fio, StressNg, PerfBench, Hackbench]
+SERVERS = [Pgbench, Redis, Memcached, Http]
 
 
 @pytest.mark.parametrize(("workload", "options"), ALL)
@@ -39,7 +65,7 @@ def test_the_first_line_of_a_workload_says_what_it_is(workload, options):
     assert len(line) < 110
 
 
-@pytest.mark.parametrize("workload", [WanTransfer, WanRequests, Connections, UdpBursts])
+@pytest.mark.parametrize("workload", [WanTransfer, WanRequests, Connections, UdpBursts, *SERVERS, *PROGRAMS])
 def test_the_reference_names_every_metric(workload):
     """In the table at the top."""
     overview = PAGE.partition("\n## ")[0]
