@@ -114,9 +114,19 @@ def known():
     return catalog.load()
 
 
-@pytest.fixture
-def machine(tmp_path, known):
-    kernel = Kernel(Tree(tmp_path / "kernel"))
+def machine_in(folder: Path, known) -> Machine:
+    kernel = Kernel(Tree(folder / "kernel"))
     kernel.files.update(PRESENT)
     panel = Panel(known, {"sysctl": kernel, "sysfs": kernel})
-    return Machine(kernel, tmp_path / "root", Keeper(panel, tmp_path / "state", tmp_path / "root"))
+    return Machine(kernel, folder / "root", Keeper(panel, folder / "state", folder / "root"))
+
+
+@pytest.fixture
+def machine(tmp_path, known):
+    return machine_in(tmp_path, known)
+
+
+@pytest.fixture(scope="session")
+def new_machine(tmp_path_factory, known):
+    """Makes machines, one for each example of a property."""
+    return lambda: machine_in(tmp_path_factory.mktemp("machine"), known)

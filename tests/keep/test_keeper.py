@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kerntune.errors import HandError, InputError, PlanError, StoreError, TargetError
 from kerntune.keep import Occasion, shelf
@@ -162,6 +164,19 @@ def test_keeping_a_run_twice_does_not_forget_what_was_there_before(machine):
     machine.keeper.undo("run-a")
 
     assert machine.kernel.files["/proc/sys/vm/swappiness"] == "60"
+
+
+def test_keeping_a_run_anew_after_another_leaves_both_a_way_back(machine):
+    """The other one found the first one's values, and they are no way back either."""
+    before = dict(machine.kernel.files)
+    machine.apply("run-a", {BYTES: 268435456})
+    machine.apply("run-b", {RATIO: 10})
+    machine.apply("run-a", {BYTES: 268435456})
+
+    machine.keeper.undo("run-b")
+    machine.keeper.undo("run-a")
+
+    assert machine.kernel.files == before
 
 
 def test_a_value_the_kernel_refuses_leaves_no_trace(machine):
@@ -331,3 +346,36 @@ def test_a_ledger_survives_the_disk(machine, tmp_path):
     assert kept.effective[THP] == "always"
     assert replace(kept, effective={}).ours(SWAPPINESS) == 10
     assert (tmp_path / "state/kept.json").stat().st_mode & 0o777 == 0o644
+
+
+CONFIGS = (
+    {SWAPPINESS: 10},
+    {SWAPPINESS: 1, RATIO: 10},
+    {BYTES: 268435456, MAX: 33554432},
+    {BYTES: 134217728, THP: "always"},
+    {"net.ipv4.tcp_wmem:default": 65536, SCHEDULER: "mq-deadline", REQUESTS: 128},
+    {MAX: 67108864, SCHEDULER: "mq-deadline", THP: "never"},
+)
+STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, len(CONFIGS) - 1)), max_size=7)
+
+
+@settings(deadline=None, max_examples=25)
+@given(STEPS, st.randoms(use_true_random=False))
+def test_runs_that_come_and_go_in_any_order_leave_nothing(new_machine, steps, random):
+    """Whoever shares a vector, excludes or disturbs whom: at the end all is as it was."""
+    machine = new_machine()
+    before = dict(machine.kernel.files)
+    for is_kept, number in steps:
+        kept = machine.keeper.ledger.run(f"run-{number}") is not None
+        if is_kept:
+            machine.apply(f"run-{number}", CONFIGS[number])
+        elif kept:
+            machine.keeper.undo(f"run-{number}")
+        assert {found.state for found in machine.keeper.verify()} <= {"same"}
+    rest = [run.run_id for run in machine.keeper.ledger.runs]
+    random.shuffle(rest)
+    for run_id in rest:
+        machine.keeper.undo(run_id)
+
+    assert dict(machine.kernel.files) == before
+    assert not [file for file in machine.root.rglob("*") if file.is_file()]

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerntune.model.knob import Choice, Knob, Range, Risk, Rollback, Scope
@@ -234,6 +234,7 @@ def test_tuned_values_that_are_computed_or_compared_are_told():
     ]
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_no_file_upsets_a_reader(one: str, other: str):
     """Files of others hold anything."""

@@ -83,15 +83,19 @@ class Ledger:
         return next((file for file in self.files if file.path == path), None)
 
     def with_run(self, kept: Kept) -> "Ledger":
-        """Returns the ledger with a run kept last."""
-        return replace(self, runs=(*self._but(kept.run_id), kept))
+        """Returns the ledger with a run kept last; one that was kept before gives way to it."""
+        known = self.run(kept.run_id)
+        rest = self if known is None else self.without_run(known)
+        return replace(self, runs=(*rest.runs, kept))
 
     def without_run(self, gone: Kept) -> "Ledger":
         """Returns the ledger without a run.
 
         Where a later run found a value of the one that goes, it found what that one had found before.
         """
-        return replace(self, runs=tuple(_inherited(run, gone) for run in self._but(gone.run_id)))
+        place = [run.run_id for run in self.runs].index(gone.run_id)
+        later = (_inherited(run, gone) for run in self.runs[place + 1 :])
+        return replace(self, runs=(*self.runs[:place], *later))
 
     def with_files(self, files: tuple[File, ...]) -> "Ledger":
         """Returns the ledger with the files as they will be; the digests they have now become previous."""
@@ -102,9 +106,6 @@ class Ledger:
             older = "" if known is None else known.previous if known.sha256 == sha256 else known.sha256
             written.append(Written(file.path, file.text, sha256, older))
         return replace(self, files=tuple(written))
-
-    def _but(self, run_id: str) -> tuple[Kept, ...]:
-        return tuple(run for run in self.runs if run.run_id != run_id)
 
 
 def digest(text: str) -> str:
