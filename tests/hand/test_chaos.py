@@ -17,7 +17,7 @@ from kerntune.hand.client import Hand
 from kerntune.hand.identity import enter, start_of
 from kerntune.hand.kinds import kinds
 from kerntune.hand.panel import Panel
-from kerntune.hand.processes import forked, ready
+from kerntune.hand.processes import forked, park, ready
 from kerntune.hand.program import Terms, serve
 
 PROMISED_S = 2.0
@@ -162,6 +162,49 @@ def test_the_guardian_finishes_from_every_write(place, tmp_path, catalog, number
         pass
 
     settle(place, journal, originals)
+    hand.close()
+    os.waitpid(pid, 0)
+
+
+class Late(Deadly):
+    """A kind whose process is killed while its writer is inside the kernel, and writes a little later."""
+
+    def write(self, knob, words):
+        if os.getpid() != self.mortal:
+            self.inner.write(knob, words)
+            return
+        forked(lambda: self.written_late(knob, words))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def written_late(self, knob, words):
+        park([2])
+        time.sleep(0.2)
+        self.inner.write(knob, words)
+        return 0
+
+
+def test_a_writer_that_outlives_its_hand_is_waited_for(place, tmp_path, catalog):
+    """An elevator's switch cannot be killed: it ends after its hand is dead, and must be undone as well."""
+    originals = place.everything()
+    request_out, request_in = os.pipe()
+    reply_out, reply_in = os.pipe()
+
+    def act():
+        enter(place.link)
+        terms = Terms(kinds={"sysctl": Late(0, "")})
+        return serve(request_out, reply_in, tmp_path / "journal", catalog, terms)
+
+    pid = forked(act)
+    os.close(request_out)
+    os.close(reply_in)
+    hand = Hand(reply_out, request_in)
+
+    with pytest.raises(HandError, match="lost the hand"):
+        hand.apply({TTL: 33})
+
+    settle(place, tmp_path / "journal", originals)
+    time.sleep(0.3)  # nothing comes after
+    assert place.everything() == originals
     hand.close()
     os.waitpid(pid, 0)
 
