@@ -6,24 +6,28 @@ import numpy as np
 import pytest
 
 from kerntune.encoding import Encoding
-from kerntune.testing.surfaces import NOISE, surface
+from kerntune.testing.surfaces import FAMILIES, NOISE, surface
 
-SURFACES = [(knobs, seed) for knobs in (3, 8, 16) for seed in range(5)]
+SURFACES = [(knobs, seed, "mixed") for knobs in (3, 8, 16) for seed in range(5)] + [
+    (knobs, 5, family) for knobs in (3, 16) for family in FAMILIES
+]
 
 
-@pytest.mark.parametrize(("knobs", "seed"), SURFACES)
-def test_the_best_config_has_the_whole_headroom_and_the_default_none(knobs, seed):
+@pytest.mark.parametrize(("knobs", "seed", "family"), SURFACES)
+def test_the_best_config_has_the_whole_headroom_and_the_default_none(knobs, seed, family):
     """The scale on which optimizers are judged has its two ends where they belong."""
-    known = surface(knobs, seed)
+    known = surface(knobs, seed, family)
 
     assert known.captured(known.space.default) == 0.0
-    assert known.captured(known.best()) == pytest.approx(1.0)
+    assert known.captured(known.best()) == pytest.approx(float(known.headroom > 0))
+    assert not known.fails(known.space.default)
+    assert not known.fails(known.best())
 
 
-@pytest.mark.parametrize(("knobs", "seed"), SURFACES)
-def test_no_config_is_above_the_best(knobs, seed):
+@pytest.mark.parametrize(("knobs", "seed", "family"), SURFACES)
+def test_no_config_is_above_the_best(knobs, seed, family):
     """Random configs, and the best with one knob turned, never capture more than everything."""
-    known = surface(knobs, seed)
+    known = surface(knobs, seed, family)
     encoding = Encoding(known.space)
     best = encoding.encode(known.best())
     points = np.random.default_rng(seed).random((60, knobs)).tolist()
@@ -60,3 +64,23 @@ def test_hints_are_as_right_as_asked():
 
     assert known.captured(right) > 0.4
     assert known.hints(0.0, 2, generator) == [{}, {}]
+
+
+def test_some_configs_of_the_failing_family_fail_and_none_of_the_others():
+    """A search there meets failures, but not only failures."""
+    generator = np.random.default_rng(1)
+    for family in FAMILIES:
+        known = surface(8, 3, family)
+        encoding = Encoding(known.space)
+
+        failed = [known.fails(encoding.decode(point)) for point in generator.random((200, 8)).tolist()]
+
+        assert (0.2 < np.mean(failed) < 0.95) == (family == "failures")
+
+
+def test_without_effect_no_config_gains_anything():
+    """What an optimizer claims there is noise."""
+    known = surface(8, 0, "no effect")
+
+    assert known.headroom == 0.0
+    assert known.captured(known.best()) == 0.0

@@ -2,11 +2,12 @@
 
 They are made of what kernel knobs do: most do nothing, a few saturate, peak or fall off a cliff, on log
 scales and in categories, and some matter only together. No claim about any real kernel follows from them.
+The policy that comes with `ppo` never saw them: it was trained on other ones, which share no code with these.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,6 +27,33 @@ _DOMAINS: tuple[Domain, ...] = (
     Choice(("fq", "fq_codel", "pfifo_fast")),
     Range(1, 8),
 )
+
+
+_RANGES = tuple(domain for domain in _DOMAINS if isinstance(domain, Range))
+_CHOICES = tuple(domain for domain in _DOMAINS if isinstance(domain, Choice))
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A kind of surface: which knobs and shapes it has, and how much of it acts jointly."""
+
+    domains: tuple[Domain, ...] = _DOMAINS
+    shapes: tuple[str, ...] = ("saturating", "peak", "cliff")
+    joint: float = 1.0
+    failing: bool = False
+    best: float = 2.5  # times as fast as a config without any merit
+
+
+FAMILIES: Mapping[str, Family] = {
+    "mixed": Family(),
+    "smooth": Family(_RANGES, ("saturating", "peak"), joint=0.0),
+    "cliffs": Family(_RANGES, ("cliff",), joint=0.0),
+    "categories": Family(_CHOICES),
+    "interactions": Family(joint=8.0),
+    "failures": Family(failing=True),
+    "no effect": Family(best=1.0),
+}
+"""The families that optimizers are compared on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +85,15 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """A space with a known gain for each config; `together` are weights of pairs that act jointly."""
+    """A space with a known gain for each config; `together` are weights of pairs that act jointly.
+
+    `limits` are places on the scales of knobs, by their index, above which a run fails.
+    """
 
     space: Space
     effects: tuple[Effect, ...]
     together: Mapping[tuple[int, int], float]
+    limits: Mapping[int, float] = field(default_factory=dict)
 
     def gain(self, config: Config) -> float:
         """Returns the true log gain of a config over the space's default."""
@@ -71,13 +103,27 @@ class Surface:
         """Returns the log gain that one noisy run shows."""
         return self.gain(config) + NOISE * float(generator.standard_normal())
 
+    def fails(self, config: Config) -> bool:
+        """Says whether a run at this config fails; the default and the best config never do."""
+        for index, limit in self.limits.items():
+            dimension = self.space.dimensions[index]
+            value, domain = config[dimension.knob.name], dimension.domain
+            if isinstance(domain, Range) and isinstance(value, int) and _place(value, domain) > limit:
+                return True
+        return False
+
     @property
     def headroom(self) -> float:
         """Returns the log gain of the best config there is."""
         return self.gain(self.best())
 
     def captured(self, config: Config) -> float:
-        """Returns the share of the headroom that a config truly has, 1 at best; losses are negative."""
+        """Returns the share of the headroom that a config truly has, 1 at best; losses are negative.
+
+        Where there is no headroom at all, it is 0.
+        """
+        if self.headroom == 0.0:
+            return 0.0
         return math.expm1(self.gain(config)) / math.expm1(self.headroom)
 
     def best(self) -> Config:
@@ -114,34 +160,47 @@ class Surface:
         return alone + joint
 
 
-def surface(knobs: int, seed: int) -> Surface:
-    """Returns the surface of so many knobs (2 or more) that a seed stands for.
+def surface(knobs: int, seed: int, family: str = "mixed") -> Surface:
+    """Returns the surface of so many knobs (2 or more) that a seed stands for in a family.
 
     The best config is 2.5 times as fast as one without any merit; defaults stand low on most knobs.
     """
-    generator = np.random.default_rng([knobs, seed])
-    domains = [_DOMAINS[index % len(_DOMAINS)] for index in range(knobs)]
+    kind, generator = FAMILIES[family], np.random.default_rng([knobs, seed])
+    domains = [kind.domains[index % len(kind.domains)] for index in range(knobs)]
     weights = generator.exponential(size=knobs) ** 2
     pairs = [tuple(sorted(generator.choice(knobs, 2, replace=False).tolist())) for _ in range(knobs // 2)]
-    joint = generator.exponential(size=len(pairs)) ** 2
-    unit = math.log(2.5) / (weights.sum() + joint.sum())
+    joint = kind.joint * generator.exponential(size=len(pairs)) ** 2
+    unit = math.log(kind.best) / (weights.sum() + joint.sum())
     effects = tuple(
-        _effect(float(weight * unit), domain, generator)
+        _effect(float(weight * unit), domain, kind.shapes, generator)
         for weight, domain in zip(weights, domains, strict=True)
     )
     together: dict[tuple[int, int], float] = {}
     for (one, other), weight in zip(pairs, joint, strict=True):
         together[one, other] = together.get((one, other), 0.0) + float(weight * unit)
     dimensions = tuple(_dimension(index, domain, generator) for index, domain in enumerate(domains))
-    return Surface(Space(dimensions), effects, together)
+    limits = _limits(effects, domains, generator) if kind.failing else {}
+    return Surface(Space(dimensions), effects, together, limits)
 
 
-def _effect(weight: float, domain: Domain, generator: np.random.Generator) -> Effect:
+def _limits(
+    effects: Sequence[Effect], domains: Sequence[Domain], generator: np.random.Generator
+) -> Mapping[int, float]:
+    """Returns limits above the best places of every second range; defaults stand below 0.4."""
+    limits = {}
+    for index, (effect, domain) in enumerate(zip(effects, domains, strict=True)):
+        if isinstance(domain, Range) and index % 2 == 0:
+            lowest = max(effect.centre, 0.4) + 0.02
+            limits[index] = float(generator.uniform(lowest, lowest + 0.1))
+    return limits
+
+
+def _effect(weight: float, domain: Domain, shapes: Sequence[str], generator: np.random.Generator) -> Effect:
     words = domain.values if isinstance(domain, Choice) else domain.special
     merits = {word: float(generator.uniform(0.0, 0.9)) for word in words}
     if isinstance(domain, Choice):
         merits[domain.values[int(generator.integers(len(words)))]] = 1.0
-    shape = str(generator.choice(["saturating", "peak", "cliff"]))
+    shape = str(generator.choice(shapes))
     return Effect(weight, shape, float(generator.uniform(0.35, 0.85)), merits)
 
 
