@@ -126,4 +126,4 @@ def read_plan(path: Path, *, skip_missing: bool = False) -> tuple[Plan, tuple[st
         PlanError: Every fault of the file.
         InputError: The file cannot be read.
     """
-    return load_plan(path, load(), known(), skip_missing=skip_missing)
+    return load_plan(path, load(), known(), skip_missing=skip_missing, directory=Path.cwd())
