@@ -20,8 +20,10 @@ def serve(script, *, ready=lambda: True, deadline_s=20.0, stop=(), place=None):
     return serving(place or LocalPlace(), "local", server(script), ready, deadline=deadline, stop=stop)
 
 
-def fail_late(tail):
-    time.sleep(0.6)
+def fail(tail, running, after=None):
+    """Fails as a client does, when the server has ended or has printed something."""
+    while (after not in running.tail) if after else (running._process.wait(20.0) is None):
+        time.sleep(0.01)
     msg = "connection refused"
     raise RunFailed(msg, kind="exit", tail=tail)
 
@@ -61,15 +63,14 @@ def test_a_server_that_is_never_ready_is_ended():
 
 def test_another_server_that_answers_is_not_taken_for_ours():
     """Ours died because the port was taken; whoever answers there is somebody else."""
-    answers = iter([False, True])
+    place = Watched(LocalPlace())
 
     def ready():
-        time.sleep(0.5)
-        return next(answers)
+        return place._left[0].wait(20.0) is not None
 
     with (
         pytest.raises(RunFailed, match="ended with status 1") as caught,
-        serve("import sys, time; time.sleep(0.2); sys.exit('Address already in use')", ready=ready),
+        serve("import sys; sys.stdin.read(); sys.exit('Address already in use')", ready=ready, place=place),
     ):
         pytest.fail("that was another server")
 
@@ -80,27 +81,25 @@ def test_a_server_that_dies_during_the_run_is_what_failed():
     """Its client's own failure follows from it."""
     with (
         pytest.raises(RunFailed, match="ended with status 7"),
-        serve("import sys, time; time.sleep(0.1); sys.exit(7)", ready=lambda: True),
+        serve("import sys, time; time.sleep(0.1); sys.exit(7)") as running,
     ):
-        fail_late("")
+        fail("", running)
 
 
 def test_a_server_that_dies_unnoticed_fails_the_run():
     """Though its client was content."""
     with (
         pytest.raises(RunFailed, match="ended by signal 9"),
-        serve("import os, time; time.sleep(0.1); os.kill(os.getpid(), 9)"),
+        serve("import os, time; time.sleep(0.1); os.kill(os.getpid(), 9)") as running,
     ):
-        time.sleep(0.6)
+        running._process.wait(20.0)
 
 
 def test_the_failure_of_a_client_shows_the_servers_log_too():
     """The reason often stands there."""
-    with (
-        pytest.raises(RunFailed, match="refused") as caught,
-        serve("print('too many files', flush=True);" + LISTEN),
-    ):
-        fail_late("what the client said")
+    script = "print('too many files', flush=True);" + LISTEN
+    with pytest.raises(RunFailed, match="refused") as caught, serve(script) as running:
+        fail("what the client said", running, after="too many files")
 
     assert caught.value.tail.startswith("what the client said\ntoo many files")
 

@@ -47,7 +47,7 @@ class ServiceMetric(MetricOption):
 class ServiceOptions(Options):
     """Which service is meant, how it is measured, for how long, and what makes it take a config in."""
 
-    pid: int = Field(0, ge=0)
+    pid: int | None = Field(None, ge=1)
     unit: str = Field("", max_length=256, pattern=r"^([^-\s][^\s]*)?$")
     url: Annotated[str, BeforeValidator(_web_address)] = ""
     metrics_url: Annotated[str, BeforeValidator(_web_address)] = ""
