@@ -88,8 +88,9 @@ class Table:
 
     def word(self, key: str, kind: type[EnumT], default: EnumT | None = None) -> EnumT | None:
         """Returns one of an enumeration's words; without a default it must be there."""
+        value = self._fields.get(key, default)
         try:
-            return kind(self._fields.get(key, default))
+            return kind(value if isinstance(value, str) else "")
         except ValueError:
             self.fault(key, f"must be one of {', '.join(kind)}")
             return None

@@ -204,6 +204,8 @@ def _missing(knob: Knob, *, confined: bool) -> Absence:
     reasons: Mapping[str, tuple[AbsenceReason, str]] = {
         "module": (AbsenceReason.MODULE, f"needs the module {what}"),
         "config": (AbsenceReason.BUILD, f"needs a kernel built with {what}"),
+        "hardware": (AbsenceReason.HARDWARE, f"needs {what}"),
+        "setting": (AbsenceReason.INERT, f"is there only with {what}"),
     }
     since = f" (since {knob.since})" if knob.since else ""
     default = (AbsenceReason.VERSION, f"this kernel has no {knob.file}{since}")
