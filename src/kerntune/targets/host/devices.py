@@ -1,4 +1,4 @@
-"""Which disk a directory lies on, and which network device leads out. Reads only."""
+"""Which disk and file system a directory lies on, which network device leads out. Reads only."""
 
 import os
 from pathlib import Path
@@ -20,6 +20,20 @@ def network_devices(root: Path = Path("/")) -> tuple[str, ...]:
     routes = [fields for line in lines if len(fields := line.split()) > 7]
     leading = sorted((int(fields[6]), fields[0]) for fields in routes if fields[1] == fields[7] == "00000000")
     return tuple(device for _, device in leading[:1])
+
+
+def ext4(directory: Path, root: Path = Path("/")) -> tuple[str, ...]:
+    """Returns the ext4 file system that holds a directory as /sys/fs/ext4 names it, none if it is another."""
+    number = directory.stat().st_dev
+    link = root / "sys/dev/block" / f"{os.major(number)}:{os.minor(number)}"
+    name = link.resolve().name if link.exists() else ""
+    return (name,) if name and (root / "sys/fs/ext4" / name).exists() else ()
+
+
+def policies(root: Path = Path("/")) -> tuple[str, ...]:
+    """Returns the frequency policies of the CPUs: policy0, policy1 …"""
+    found = (root / "sys/devices/system/cpu/cpufreq").glob("policy*")
+    return tuple(sorted(path.name for path in found))
 
 
 def _block(root: Path, number: str) -> str:

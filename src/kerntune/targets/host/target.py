@@ -67,10 +67,12 @@ class HostTarget:
 
     @property
     def devices(self) -> Mapping[str, tuple[str, ...]]:
-        """The device of the default route, and the disk under the workloads' directory."""
+        """The device of the default route; disk and file system of the workloads' directory; CPU policies."""
         return {
             "device": devices.network_devices(),
             "disk": devices.disks(self._options.directory),
+            "ext4": devices.ext4(self._options.directory),
+            "policy": devices.policies(),
         }
 
     def read(self, knobs: Iterable[str]) -> Mapping[str, Reading]:
