@@ -31,7 +31,7 @@ def rolled(
     points, scores, truths = known.default[:, None], np.zeros((batch, 1)), np.zeros((batch, 1))
     kept: dict[str, list[Array]] = {name: [] for name in ("seen", "incumbent", "actions", "logp", "value")}
     ask = _Dice(generator, axes)
-    slopes = generator.standard_normal(batch) * 0.7
+    slopes = 0.7 * generator.standard_normal((batch,))
     for step in range(trials):
         history = History(points, scores, _telemetry(scores, slopes), trials, ask.next(batch))
         if step < known.starts.shape[1]:
