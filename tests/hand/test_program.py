@@ -246,6 +246,18 @@ def test_an_expired_lease_undoes_while_nobody_asks_anything(place, start):
         assert place.read(TTL) == "33"
 
 
+def test_a_stopped_hand_is_finished_for_when_its_lease_is_over(place, start):
+    """It cannot undo and will not die: its guardian kills it and undoes."""
+    running = start()
+    running.hand.apply({TTL: 33}, lease_s=0.05)
+    os.kill(running.pid, signal.SIGSTOP)
+
+    wait_for(lambda: place.read(TTL) == "64", seconds=20)
+
+    end = os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+    assert (end.si_code, end.si_status) == (os.CLD_KILLED, signal.SIGKILL)
+
+
 def test_a_renewed_lease_holds(place, start):
     """The lease counts from the last renewal; the clock is ours here, so nothing waits."""
     running = start(Terms(clock=lambda: 0.0))

@@ -65,6 +65,19 @@ def namespace(link: Path = Path("/proc/self/ns/net")) -> Namespace:
         return Namespace(os.fstat(file.fileno()).st_ino, unique)
 
 
+def boot_clock() -> float:
+    """Returns seconds since boot, those asleep included: a lease runs out while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def is_stopped(pid: int) -> bool:
+    """Returns whether a process was stopped by a signal, and waits to be continued."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+    except OSError:
+        return False
+
+
 def is_confined() -> bool:
     """Returns whether we are in a user namespace of somebody's making, not in the machine's first."""
     return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]

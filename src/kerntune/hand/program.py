@@ -7,7 +7,6 @@ inside its network namespace. Standard input's end, a signal or the end of the l
 import argparse
 import os
 import signal
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from kerntune.catalog import Catalog, load
 from kerntune.errors import HandError
 from kerntune.hand import protocol, recovery, trust
-from kerntune.hand.identity import is_confined
+from kerntune.hand.identity import boot_clock, is_confined
 from kerntune.hand.journal import Journal, sole_lock
 from kerntune.hand.kinds import Kinds, kinds
 from kerntune.hand.panel import Panel
@@ -23,11 +22,6 @@ from kerntune.hand.processes import STOPPING, leave_session, park, ready
 from kerntune.hand.session import Session
 
 PIECE = 4096  # bytes; a pipe that select calls writable takes that much without blocking (PIPE_BUF)
-
-
-def boot_clock() -> float:
-    """Returns seconds since boot, those asleep included: a lease runs out while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)

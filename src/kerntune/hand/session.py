@@ -66,6 +66,8 @@ class Session:
             return {"id": number, "ok": True, **self._ops[request.op](request.arguments)}
         except HandError as error:
             return {"id": number, "ok": False, "error": protocol.error_to_json(error)}
+        finally:
+            self.guardian.expect(self.left_s())
 
     def left_s(self) -> float | None:
         """Returns the seconds left of the lease, None while nothing is applied."""
@@ -76,6 +78,7 @@ class Session:
         if ready([self.guardian.alive], timeout_s=0):
             self.guardian.bury()
             self.guardian = guardian.watch(self._journal, self._panel)
+            self.guardian.expect(self.left_s())
         if self.left_s() == 0.0:
             self._expired = self._back(0)
             if self._stack:  # what is stuck is tried again at the end, not in a loop
