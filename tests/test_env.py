@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerntune.errors import InputError, RunFailed
@@ -124,6 +124,7 @@ def test_stable_baselines_checker_is_content():
 def test_an_agent_learns_a_few_steps():
     """PPO of stable-baselines3 as it comes: two rollouts and their updates."""
     sb3 = pytest.importorskip("stable_baselines3", reason="no stable-baselines3 (extra rl)")
+    pytest.importorskip("torch").set_num_threads(1)
     made = env()
 
     model = sb3.PPO("MlpPolicy", made, n_steps=8, batch_size=8, n_epochs=1, seed=1, device="cpu").learn(16)
@@ -145,6 +146,7 @@ def test_actions_are_symmetric_about_the_present_values_or_the_first_hint():
 
 
 @given(st.integers(1, 1000), st.sampled_from(MODE.values), st.integers(1, 1000))
+@settings(max_examples=50, deadline=None)
 def test_the_action_of_a_config_sets_it(size: int, mode: str, hint: int):
     """What is observed of the knobs is the action that leads there, also in single precision."""
     made = env(replace(PLAN, hints=(Hint({"size": hint}, "somewhere"),)))

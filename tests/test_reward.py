@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerntune import judge
@@ -111,6 +111,7 @@ def test_telemetry_is_a_share_of_the_neighbours():
     st.lists(st.tuples(st.floats(1e-150, 1e150), st.floats(1e-150, 1e150)), min_size=1, max_size=12),
     st.sampled_from([EVEN, PRESSURE, replace(EVEN, performance=0.0)]),
 )
+@settings(deadline=None)
 def test_a_reward_is_always_a_finite_number(both: list[tuple[float, float]], reward: Reward):
     """However far apart the values lie."""
     measured = pairs([one for one, _ in both], [other for _, other in both])

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerntune import host
@@ -83,6 +83,7 @@ def test_names_are_unique():
     ),
     st.floats(min_value=0, max_value=1e6),
 )
+@settings(deadline=None)
 def test_a_place_is_always_between_0_and_1(telemetry: dict[str, float], wall_s: float):
     """Whatever was counted."""
     sample = Sample((), wall_s=wall_s, telemetry=telemetry)
