@@ -77,7 +77,7 @@ def test_a_run_without_its_file_says_so(place):
 
 def test_a_disk_without_room_is_refused_before_anything_is_written(place, tmp_path):
     """The machine is in use: its disk must not become full."""
-    with pytest.raises(RunFailed, match="nearly full: 1048576 MiB are needed"):
+    with pytest.raises(RunFailed, match="needs 1048576 MiB on the disk"):
         Files({"pattern": "random", "size_mib": 1 << 20}).prepare(place)
 
     assert not list((tmp_path / "files").iterdir())
@@ -85,10 +85,10 @@ def test_a_disk_without_room_is_refused_before_anything_is_written(place, tmp_pa
 
 def test_the_reserve_stays_free(tmp_path):
     """What would just fit does not."""
-    check_room(tmp_path, 1, reserve_mib=0)
+    check_room(tmp_path, 1, "a page", reserve_mib=0)
 
-    with pytest.raises(RunFailed, match="stay free"):
-        check_room(tmp_path, 0, reserve_mib=1 << 40)
+    with pytest.raises(RunFailed, match="needs 0 MiB"):
+        check_room(tmp_path, 0, "nothing", reserve_mib=1 << 40)
 
 
 def test_all_faults_of_the_options_are_told():

@@ -48,7 +48,7 @@ def test_answers_that_are_errors_are_no_figure():
 def test_a_port_in_use_is_told_and_the_other_server_is_not_measured(ordinary):
     """Our nginx dies, and its last words say why."""
     home = ordinary.scratch("local") / "web"
-    with http.directory(ordinary, "local", "web"):
+    with http.passing_directory(ordinary, "local", "web"):
         http.write_file(ordinary, "local", home / http._PAGE, "x")
         first = http._Nginx(home / "first.conf", "127.0.0.1", kept=True)
         second = http._Nginx(home / "second.conf", "127.0.0.1", kept=True)

@@ -66,7 +66,7 @@ class Files:
         directory(place, place.hosts[0], self.name)
         if path.exists():
             return
-        check_room(path.parent, self._options.size_mib)
+        check_room(path.parent, self._options.size_mib, self.name)
         if self._options.pattern != "fsync":
             argv = self._argv("make", path, "size_mib")
             execute(place, place.hosts[0], argv, deadline_s=60.0 + self._options.size_mib, privileged=True)

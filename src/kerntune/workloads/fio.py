@@ -69,7 +69,7 @@ class Fio:
         need("fio")
         path = directory(place, place.hosts[0], self.name)
         if not (path / self._file).exists():
-            check_room(path, self._options.size_mib)
+            check_room(path, self._options.size_mib, self.name)
         self._execute(place, ["--create_only=1"], 60.0 + self._options.size_mib)
 
     def run(self, place: Place, deadline_s: float) -> tuple[Metric, ...]:

@@ -21,9 +21,10 @@ from kerntune.interfaces import Link, MetricSpec, Place
 from kerntune.model.measurement import Metric
 from kerntune.model.plan import Direction
 from kerntune.readers import READERS, Wanted, choose, read
+from kerntune.workloads.disk import passing_directory, write_file
 from kerntune.workloads.options import Options, check
 from kerntune.workloads.programs import need
-from kerntune.workloads.server import directory, free_port, serving, write_file
+from kerntune.workloads.server import free_port, serving
 
 _FILES = 65_536  # open at once in a worker
 _PAGE = "page.html"
@@ -93,7 +94,7 @@ class Http:
         """Starts one nginx or two; gives the address of the page."""
         host = place.hosts[-1]
         options = self._options
-        with directory(place, host, f"http-{secrets.token_hex(4)}") as home:
+        with passing_directory(place, host, f"http-{secrets.token_hex(4)}") as home:
             write_file(place, host, home / _PAGE, "x" * (options.page_bytes - 1) + "\n")
             kept = options.connections == "keep-alive"
             files = _Nginx(home / "files.conf", place.address(host), kept)

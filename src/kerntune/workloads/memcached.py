@@ -15,9 +15,10 @@ from kerntune.interfaces import Link, MetricSpec, Place
 from kerntune.model.measurement import Metric
 from kerntune.model.plan import Direction
 from kerntune.readers import READERS, Wanted, read
+from kerntune.workloads.disk import passing_directory
 from kerntune.workloads.options import Options, check
 from kerntune.workloads.programs import need
-from kerntune.workloads.server import directory, serving
+from kerntune.workloads.server import serving
 
 _LOAD = Path(__file__).with_name("load") / "memcached.py"
 _OVERHEAD = 100  # bytes of an item besides its value, with the unused end of its slot
@@ -71,7 +72,7 @@ class Memcached:
         deadline = monotonic() + deadline_s
         server = need("memcached")
         host = place.hosts[-1]
-        with directory(place, host, f"memcached-{secrets.token_hex(4)}") as home:
+        with passing_directory(place, host, f"memcached-{secrets.token_hex(4)}") as home:
             port = _Port(home / "port")
             # the server chooses its port and writes it down, so what answers there is no other one
             argv = [

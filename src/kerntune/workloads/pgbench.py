@@ -16,9 +16,10 @@ from kerntune.interfaces import Link, MetricSpec, Place
 from kerntune.model.measurement import Metric
 from kerntune.model.plan import Direction
 from kerntune.readers import READERS, Wanted, read
+from kerntune.workloads.disk import check_room, empty_directory
 from kerntune.workloads.options import Options, check
 from kerntune.workloads.programs import need
-from kerntune.workloads.server import check_room, make_directory, serving
+from kerntune.workloads.server import serving
 
 _ANALYTICS = ["-n", "-f", str(Path(__file__).with_name("load") / "analytics.sql")]
 _USER = "kerntune"
@@ -84,7 +85,7 @@ class Pgbench:
         host, scale = place.hosts[-1], self._options.scale
         need_mib = _CLUSTER_MIB + _LOG_MIB + 2 * _MIB_A_SCALE * scale  # what read-write adds, too
         check_room(place.scratch(host), need_mib, f"pgbench at scale {scale}")
-        cluster = _Cluster(make_directory(place, host, _HOME), place, host)
+        cluster = _Cluster(empty_directory(place, host, _HOME), place, host)
         cluster.make()
         deadline = monotonic() + _PREPARE_S + scale
         with cluster.serving(self._buffers_mib(), deadline):

@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from kerntune.errors import RunFailed, WorkloadError
 from kerntune.execution import execute, tail_of
@@ -19,7 +18,6 @@ from kerntune.interfaces import Place, Process
 
 _POLL_S = 0.02
 _STOP_S = 20.0
-_KEPT_FREE_MIB = 256  # a disk filled to the last block harms others
 _SHOWN = 8000  # bytes of the log that are looked at; `tail_of` shortens further
 
 
@@ -145,51 +143,3 @@ def free_port(address: str) -> int:
     with socket.create_server((address, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
-
-
-def make_directory(place: Place, host: str, name: str) -> Path:
-    """Returns a new, empty directory in the host's scratch directory, of the account that programs run as.
-
-    Raises:
-        RunFailed: it exists and is not empty, or cannot be made.
-    """
-    path = place.scratch(host) / name
-    if path.is_dir() and any(path.iterdir()):
-        msg = f"the directory {path} is not empty"
-        raise RunFailed(msg, kind="exit", hint="is it left from a run that was killed? then delete it")
-    execute(place, host, ["mkdir", "-m", "700", "-p", str(path)], deadline_s=_STOP_S)
-    return path
-
-
-def write_file(place: Place, host: str, path: Path, text: str) -> None:
-    """Writes a file as the account that programs run as: root never writes where others can put links.
-
-    Raises:
-        RunFailed: it cannot be written.
-    """
-    argv = ["/bin/sh", "-c", 'printf %s "$2" > "$1"', "sh", str(path), text]
-    execute(place, host, argv, deadline_s=_STOP_S)
-
-
-@contextmanager
-def directory(place: Place, host: str, name: str) -> Iterator[Path]:
-    """Makes a directory as `make_directory` does, for the length of the block."""
-    path = make_directory(place, host, name)
-    try:
-        yield path
-    finally:
-        execute(place, host, ["rm", "-rf", "--", str(path)], deadline_s=_STOP_S)
-
-
-def check_room(path: Path, need_mib: float, what: str) -> None:
-    """Does nothing if the disk has room.
-
-    Raises:
-        RunFailed: it would be nearly full; kind "exit".
-    """
-    disk = os.statvfs(path)
-    free_mib = disk.f_bavail * disk.f_frsize / 2**20
-    if free_mib < need_mib + _KEPT_FREE_MIB:
-        msg = f"{what} needs {need_mib:.0f} MiB on the disk of {path}, and {free_mib:.0f} MiB are free"
-        hint = f"make room ({_KEPT_FREE_MIB} MiB are left free), or choose less data"
-        raise RunFailed(msg, kind="exit", hint=hint)

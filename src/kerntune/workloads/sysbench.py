@@ -70,7 +70,7 @@ class Sysbench:
             return
         path = directory(place, place.hosts[0], self.name)
         if sum(file.stat().st_size for file in path.iterdir()) < self._options.size_mib << 20:
-            check_room(path, self._options.size_mib)
+            check_room(path, self._options.size_mib, self.name)
             self._execute(place, "prepare", 60.0 + self._options.size_mib)
 
     def run(self, place: Place, deadline_s: float) -> tuple[Metric, ...]:
