@@ -7,6 +7,7 @@ from kerntune.app.doctor import Finding, examined, readings
 from kerntune.app.history import (
     compared,
     exported,
+    front_lines,
     objective_unit,
     run_of,
     running_lines,
@@ -64,6 +65,7 @@ __all__ = [
     "exit_status",
     "exported",
     "exported_as",
+    "front_lines",
     "installed",
     "keeper",
     "kept_id",

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from kerntune.app.configs import Source, plan_from
-from kerntune.app.outlook import made_workload, open_target, outlook, with_link
+from kerntune.app.outlook import made_workload, open_target, outlook, prepared, with_link
 from kerntune.app.settings import Settings, settings
 from kerntune.catalog import load
 from kerntune.hand import recovery
-from kerntune.interfaces import Prepares
 from kerntune.model.plan import Hint
 from kerntune.rig import WorkloadRig
 from kerntune.search import Brief
@@ -30,10 +29,7 @@ def opened_rig(source: Source, here: Settings | None = None) -> Iterator[tuple[B
     recovery.replay(here.journal_dir_of(plan.target))
     with open_target(plan, here, catalog, f"environment of process {os.getpid()}") as target:
         found = outlook(plan, target, catalog, workload)
-        with target.applied({}) as place:
-            if isinstance(workload, Prepares):
-                workload.prepare(place)
-            link = place.link
+        link = prepared(target, workload)
         space = found.brief.space
         hints = tuple(Hint(space.changed(config), "of the plan") for config in found.starts)
         brief = replace(with_link(found.brief, workload, link), plan=replace(plan, hints=hints))

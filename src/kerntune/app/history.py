@@ -11,7 +11,7 @@ from kerntune.catalog import load
 from kerntune.errors import InputError
 from kerntune.model.plan import Plan
 from kerntune.model.trial import Past
-from kerntune.report import text
+from kerntune.report import pareto, text
 from kerntune.store import History, Run, RunState, export
 
 
@@ -73,7 +73,15 @@ def shown(here: Settings, name: str) -> Iterator[str]:
             yield f"No result: {run.reason or run.state}"
         else:
             yield from text.summary_lines(run.result, run.plan, setup.present or {}, unit)
+            yield from pareto.front_lines(history.trials(run.run_id), run.plan)
         yield from closing_lines(run, load())
+
+
+def front_lines(here: Settings, name: str) -> Iterator[str]:
+    """Yields the trade-offs of a stored run with several objectives; nothing where it has one."""
+    with _opened(here) as history:
+        run_id = history.find(name)
+        yield from pareto.front_lines(history.trials(run_id), history.run(run_id).plan)
 
 
 def objective_unit(run: Run) -> str:

@@ -10,7 +10,7 @@ from kerntune.app.plugins import plugin
 from kerntune.app.settings import Settings
 from kerntune.catalog import Catalog, expanded, filled, names_to_read, resolve
 from kerntune.errors import InputError
-from kerntune.interfaces import Link, MetricSpec, Target, Workload
+from kerntune.interfaces import Link, MetricSpec, Prepares, Target, Workload
 from kerntune.model.knob import Config
 from kerntune.model.plan import Plan
 from kerntune.model.space import Space
@@ -105,6 +105,19 @@ def starting_points(plan: Plan, space: Space, devices: Mapping[str, tuple[str, .
     present = space.default
     hinted = [filled(hint.config, devices) for hint in plan.hints]
     return tuple({name: config.get(name, value) for name, value in present.items()} for config in hinted)
+
+
+def prepared(target: Target, workload: Workload) -> Link | None:
+    """Has a workload make what its runs share, and returns the link between the target's hosts.
+
+    Raises:
+        WorkloadError: it cannot be made.
+        TargetError: the target cannot be used.
+    """
+    with target.applied({}) as place:
+        if isinstance(workload, Prepares):
+            workload.prepare(place)
+        return place.link
 
 
 def with_link(brief: Brief, workload: Workload, link: Link | None) -> Brief:

@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kerntune.app.outlook import made_workload, open_target
+from kerntune.app.outlook import made_workload, open_target, prepared
 from kerntune.app.settings import Settings
 from kerntune.catalog import load
-from kerntune.interfaces import MetricSpec, Prepares
+from kerntune.interfaces import MetricSpec
 from kerntune.model.measurement import Metric
 from kerntune.model.plan import Direction, Objective, Plan, WorkloadChoice
 
@@ -48,9 +48,7 @@ def tried(
     plan = Plan(f"try {name}", WorkloadChoice(name, options), objective, picks=(), target=target)
     workload = made_workload(plan)
     with open_target(plan, here, load()) as opened:
-        with opened.applied({}) as place:
-            if isinstance(workload, Prepares):
-                workload.prepare(place)
+        prepared(opened, workload)
         for number in range(runs + 1):
             with opened.applied({}) as place:
                 began = time.monotonic()

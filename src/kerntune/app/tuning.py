@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from kerntune import __version__, host
 from kerntune.app.interrupts import Interrupts
-from kerntune.app.outlook import Outlook, made_workload, open_target, outlook, with_link
+from kerntune.app.outlook import Outlook, made_workload, open_target, outlook, prepared, with_link
 from kerntune.app.plugins import plugin
 from kerntune.app.settings import Settings
 from kerntune.catalog import load
 from kerntune.encoding import Encoding, Task
 from kerntune.errors import KerntuneError, StoreError
 from kerntune.hand import recovery
-from kerntune.interfaces import Link, Optimizer, Prepares, Target, Workload
+from kerntune.interfaces import Optimizer, Target, Workload
 from kerntune.model.knob import Config
 from kerntune.model.plan import Plan
 from kerntune.model.space import Space
@@ -63,7 +63,7 @@ class Tuning:
 
     def _begun(self) -> Generator[Event, None, Result]:
         """Prepares the workload, stores that the run begins, and returns the study's events."""
-        link = self._prepared()
+        link = prepared(self.target, self.workload)
         brief = with_link(self.brief, self.workload, link)
         optimizer, choice = _optimizer(brief, self.outlook.starts)
         if self.past is None:
@@ -75,12 +75,6 @@ class Tuning:
         notes = [*self.restored, *self.outlook.limits, *choice]
         past = self.past.trials if self.past else ()
         return study(brief, rig, optimizer, past=past, notes=notes)
-
-    def _prepared(self) -> Link | None:
-        with self.target.applied({}) as place:
-            if isinstance(self.workload, Prepares):
-                self.workload.prepare(place)
-            return place.link
 
     @contextmanager
     def _ended_honestly(self) -> Iterator[None]:

@@ -197,6 +197,7 @@ def studied(plan: Plan, *, as_json: bool, past: Past | None = None, yes: bool = 
     assert run.result is not None
     console.print()
     say_lines(text.summary_lines(run.result, plan, run.setup.present or {}, unit), console, indent=2)
+    say_lines(app.front_lines(here, run.run_id), console)
     say_lines(app.closing_lines(run, catalog.load()), console)
     if as_json:
         say_json(app.result_data(run))
@@ -205,3 +206,21 @@ def studied(plan: Plan, *, as_json: bool, past: Past | None = None, yes: bool = 
         say_lines(text.failure_lines(last.failure), Console(stderr=True))
     if status:
         raise typer.Exit(status)
+    if run.result.minimal_config and tuning.outlook.is_felt and sys.stdin.isatty() and not as_json:
+        offer_to_keep(run.run_id)
+
+
+def offer_to_keep(run_id: str) -> None:
+    """Asks whether what a study found is to be applied permanently, showing the change first."""
+    import time
+
+    from kerntune import app
+
+    here = app.settings()
+    proposal = app.proposed(here, app.recommended(here, run_id), time.time())
+    say("\nTo apply it permanently would change:")
+    for line in app.proposal_lines(proposal):
+        say(line)
+    if typer.confirm("Apply permanently?", default=False, err=True):
+        for line in app.kept_lines(app.keeper(here).apply(proposal)):
+            say(line)

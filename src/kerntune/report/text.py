@@ -38,6 +38,11 @@ def plan_lines(plan: Plan, unit: str = "") -> Iterator[str]:
     metric = f"{objective.metric} ({unit})" if unit else objective.metric
     yield f"Workload  {plan.workload.name}: {objective.direction} {metric}"
     yield f"Budget    {plan.budget.trials} trials, {plan.budget.time_s:g} s, optimizer {plan.optimizer}"
+    if plan.reward.stability:
+        reward = plan.reward
+        yield f"Reward    {reward.performance:g} performance + {reward.stability:g} stability ({reward.definition})"
+    for other in plan.also:
+        yield f"Beside    {other.direction} {other.metric}"
     for guard in plan.guards:
         yield f"Guard     {guard.metric} at {guard.limit:g} x its neighbour: {guard.reason}"
     for pick in plan.picks:
