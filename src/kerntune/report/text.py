@@ -39,8 +39,8 @@ def plan_lines(plan: Plan, unit: str = "") -> Iterator[str]:
     yield f"Workload  {plan.workload.name}: {objective.direction} {metric}"
     yield f"Budget    {plan.budget.trials} trials, {plan.budget.time_s:g} s, optimizer {plan.optimizer}"
     if plan.reward.stability:
-        reward = plan.reward
-        yield f"Reward    {reward.performance:g} performance + {reward.stability:g} stability ({reward.definition})"
+        told = plan.reward
+        yield f"Reward    {told.performance:g} performance + {told.stability:g} stability ({told.definition})"
     for other in plan.also:
         yield f"Beside    {other.direction} {other.metric}"
     for guard in plan.guards:

@@ -31,7 +31,7 @@ def ext4(directory: Path, root: Path = Path("/")) -> tuple[str, ...]:
 
 
 def policies(root: Path = Path("/")) -> tuple[str, ...]:
-    """Returns the frequency policies of the CPUs: policy0, policy1 …"""
+    """Returns the frequency policies of the CPUs (policy0)."""
     found = (root / "sys/devices/system/cpu/cpufreq").glob("policy*")
     return tuple(sorted(path.name for path in found))
 
