@@ -196,6 +196,7 @@ def test_an_administrators_pair_is_left_whole(hand, name, word):
     assert hand.kernel.files[BYTES if name == RATIO else RATIO] == "0"
     assert hand.kernel.files[SWAP] == "60"
     assert states[name] == "left"
+    assert (RATIO, "20") not in hand.kernel.writes
 
 
 def test_a_pair_of_zeroes_is_not_touched(hand):
