@@ -10,7 +10,7 @@ from kerntune.errors import HandError, KerntuneBug, KerntuneError, MetricError, 
 from kerntune.judge import Ruling
 from kerntune.model.knob import Config
 from kerntune.model.measurement import Metric, Pair, Sample
-from kerntune.model.plan import Direction
+from kerntune.model.plan import Direction, Guard
 from kerntune.model.trial import Comparison, Event, FailureKind, PairDone, Stage, Trial, TrialDone
 from kerntune.model.verdict import Outcome, Verdict
 
@@ -125,6 +125,28 @@ def test_an_error_becomes_a_failure_and_never_a_number(error: KerntuneError, kin
     assert trial.failure.kind is kind
     assert trial.verdict is None
     assert desk.failures_in_a_row == 1
+
+
+GUARD = Guard("speed", Direction.MINIMIZE, 1.01)
+
+
+def test_a_config_that_breaks_a_guard_fails():
+    """The rig's candidate is 1.1 times its neighbour in every pair."""
+    _, trial = carried_out(Desk(FakeRig(), guards=[GUARD]).trial(comparison(1), until(5)))
+
+    assert trial.failure is not None
+    assert trial.failure.kind is FailureKind.GUARD
+    assert len(trial.measurement.pairs) == 1
+
+
+def test_the_present_values_break_no_guard():
+    """Beside themselves they show noise, and noise is no reason to stop."""
+    default = {"net.core.somaxconn": 4096}
+    audit = Comparison(Stage.AUDIT, default, default, "default beside itself")
+
+    _, trial = carried_out(Desk(FakeRig(), guards=[GUARD]).trial(audit, until(5)))
+
+    assert trial.failure is None
 
 
 def test_a_success_ends_the_row_of_failures():

@@ -1,4 +1,4 @@
-"""The rig: runs are undone whatever happens, guards and patience end a pair, telemetry is kept."""
+"""The rig: runs are undone whatever happens, patience ends a pair, telemetry is kept."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from kerntune.errors import RunFailed
 from kerntune.interfaces import Link, MetricSpec, Place
 from kerntune.model.knob import Config, Reading
 from kerntune.model.measurement import Metric
-from kerntune.model.plan import Direction, Guard
+from kerntune.model.plan import Direction
 from kerntune.rig import SLACK_S, WorkloadRig
 
 DEFAULT = {"net.core.somaxconn": 4096}
@@ -107,40 +107,6 @@ def test_pair_keeps_telemetry_of_each_run():
     sample = rig.sample(DEFAULT)
 
     assert any(name.endswith("host.Tcp.OutSegs") and value == 1.0 for name, value in sample.telemetry.items())
-
-
-def test_pair_with_a_broken_guard_fails_by_name():
-    """A latency that doubles is refused though the throughput is better."""
-    values = {4096: {"speed": 100.0, "p99": 10.0}, 65535: {"speed": 150.0, "p99": 21.0}}
-    guard = Guard("p99", Direction.MINIMIZE, 2.0)
-    target = FakeTarget()
-    rig = WorkloadRig(target, FakeWorkload(values), guards=[guard])
-
-    with pytest.raises(RunFailed, match="p99 is 21") as caught:
-        rig.pair(TUNED, DEFAULT, reference_first=True)
-
-    assert caught.value.kind == "guard"
-    assert target.log[-1] == ("undone", TUNED)
-
-
-def test_guard_within_its_limit_passes():
-    """Just inside the limit is inside."""
-    values = {4096: {"speed": 100.0, "p99": 10.0}, 65535: {"speed": 150.0, "p99": 20.0}}
-    rig = WorkloadRig(FakeTarget(), FakeWorkload(values), guards=[Guard("p99", Direction.MINIMIZE, 2.0)])
-
-    assert rig.pair(TUNED, DEFAULT, reference_first=True).candidate["p99"].value == 20.0
-
-
-def test_guard_on_a_metric_the_workload_lacks_says_so():
-    """A guard that guards nothing is a failure, not silence."""
-    rig = WorkloadRig(
-        FakeTarget(),
-        FakeWorkload({4096: {"speed": 1.0}, 65535: {"speed": 1.0}}),
-        guards=[Guard("p99", Direction.MINIMIZE, 2.0)],
-    )
-
-    with pytest.raises(RunFailed, match="no metric p99"):
-        rig.pair(TUNED, DEFAULT, reference_first=True)
 
 
 def test_candidate_far_slower_than_the_reference_is_cut_short():

@@ -11,8 +11,9 @@ from collections.abc import Callable, Generator, Sequence
 
 from kerntune.errors import HandError, KerntuneBug, KerntuneError, MetricError, RunFailed
 from kerntune.interfaces import Rig
-from kerntune.judge import Rule, Ruling
+from kerntune.judge import Rule, Ruling, check_guards
 from kerntune.model.measurement import Measurement, Pair, Sample
+from kerntune.model.plan import Guard
 from kerntune.model.trial import Comparison, Event, Failure, FailureKind, PairDone, Trial, TrialDone
 from kerntune.model.verdict import Outcome
 
@@ -45,8 +46,9 @@ def is_reference_first(seed: int, trial: int, pair: int) -> bool:
 class Desk:
     """Carries out the comparisons of one study on a rig.
 
-    `past` are the trials already stored, in their order. `time_s` is the wall-clock budget; the clock goes on
-    from where the past ended. `seed` draws which run of each pair goes first.
+    `past` are the trials already stored, in their order. `guards` are held against every config but the
+    reference beside itself. `time_s` is the wall-clock budget; the clock goes on from where the past ended.
+    `seed` draws which run of each pair goes first.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Desk:
         rig: Rig,
         *,
         past: Sequence[Trial] = (),
+        guards: Sequence[Guard] = (),
         time_s: float = float("inf"),
         clock: Callable[[], float] = time.monotonic,
         seed: int = 0,
@@ -61,6 +64,7 @@ class Desk:
         self.trials: list[Trial] = []
         self._rig = rig
         self._past = list(past)
+        self._guards = tuple(guards)
         self._time_s = time_s
         self._clock = clock
         self._seed = seed
@@ -143,6 +147,8 @@ class Desk:
                 pairs.append(pair)
                 ruling = rule(pairs)
                 yield PairDone(number, comparison, pair, ruling.verdict)
+                if comparison.candidate != comparison.reference:
+                    check_guards(self._guards, pairs)
             if ruling.verdict.outcome is Outcome.INVALID:
                 failure = Failure(FailureKind.METRIC, ruling.verdict.reason)
         except KerntuneError as error:

@@ -25,6 +25,7 @@ from kerntune.desk import failure_of, is_reference_first
 from kerntune.encoding import Encoding, Point
 from kerntune.errors import InputError, KerntuneError
 from kerntune.interfaces import Rig
+from kerntune.judge import check_guards
 from kerntune.model.knob import Config
 from kerntune.model.measurement import Pair, Sample
 from kerntune.model.plan import Plan, Reward
@@ -237,6 +238,7 @@ class OSTuningEnv(gymnasium.Env[Floats, Floats]):
                 pair = self._rig.pair(config, self._brief.space.default, reference_first=first)
                 step.pairs.append(pair)
                 self._resting, self._observed = pair.reference, pair.candidate
+                check_guards(self._brief.plan.guards, step.pairs)
             assert self._terms.reward is not None
             step.score = reward.score(step.pairs, objective, self._terms.reward)
             self._worst = min(self._worst, step.score)

@@ -2,14 +2,12 @@
 
 import statistics
 import time
-from collections.abc import Sequence
 
 from kerntune import host
 from kerntune.errors import RunFailed
 from kerntune.interfaces import Target, Workload
 from kerntune.model.knob import Config
-from kerntune.model.measurement import Metric, Pair, Sample
-from kerntune.model.plan import Direction, Guard
+from kerntune.model.measurement import Pair, Sample
 
 PATIENCE = 3.0
 """A run is cut short when it takes this many times as long as the runs at the reference config did."""
@@ -21,14 +19,13 @@ SLACK_S = 1.0
 class WorkloadRig:
     """Compares configs of a target by running a workload on it.
 
-    Every run gets the config applied anew and undone afterwards. A run that breaks a guard, or takes three
-    times as long as the runs at the reference config, ends the pair with `RunFailed`.
+    Every run gets the config applied anew and undone afterwards. A run that takes three times as long as the
+    runs at the reference config ends the pair with `RunFailed`.
     """
 
-    def __init__(self, target: Target, workload: Workload, *, guards: Sequence[Guard] = ()) -> None:
+    def __init__(self, target: Target, workload: Workload) -> None:
         self._target = target
         self._workload = workload
-        self._guards = tuple(guards)
         self._deadline_s = workload.longest_s
         self._reference_walls: list[float] = []
 
@@ -44,8 +41,8 @@ class WorkloadRig:
         """Runs both configs, neighbours in time, and returns their samples.
 
         Raises:
-            RunFailed: a run failed (kinds exit, timeout, output), the candidate took far longer than the
-                reference does ("cut short") or broke a guard ("guard").
+            RunFailed: a run failed (kinds exit, timeout, output), or the candidate took far longer than the
+                reference does ("cut short").
             KerntuneError: the hand or the target failed.
         """
         if reference_first:
@@ -54,10 +51,7 @@ class WorkloadRig:
         else:
             candidate_sample = self._candidate(candidate)
             reference_sample = self._reference(reference)
-        pair = Pair(reference_sample, candidate_sample, reference_first)
-        for guard in self._guards:
-            check(guard, pair)
-        return pair
+        return Pair(reference_sample, candidate_sample, reference_first)
 
     def _reference(self, config: Config) -> Sample:
         sample = self._run(config, self._deadline_s)
@@ -86,30 +80,3 @@ class WorkloadRig:
             wall_s = time.monotonic() - began
             after = host.snapshot(place.network_counters())
         return Sample(metrics, wall_s, started_at, host.difference(before, after))
-
-
-def check(guard: Guard, pair: Pair) -> None:
-    """Compares a guarded metric of the candidate with its neighbour at the reference config.
-
-    Raises:
-        RunFailed: the guard is broken (kind "guard").
-    """
-    candidate, reference = _metric(pair.candidate, guard), _metric(pair.reference, guard)
-    bound = guard.limit * reference.value
-    broken = candidate.value > bound if guard.direction is Direction.MINIMIZE else candidate.value < bound
-    if broken:
-        side = "above" if guard.direction is Direction.MINIMIZE else "below"
-        msg = (
-            f"guard: {guard.metric} is {candidate.value:g} {candidate.unit}, {side} {bound:g} "
-            f"({guard.limit:g} x its neighbour at the reference config)"
-        )
-        raise RunFailed(msg, kind="guard")
-
-
-def _metric(sample: Sample, guard: Guard) -> Metric:
-    try:
-        return sample[guard.metric]
-    except KeyError:
-        msg = f"guard: the workload gives no metric {guard.metric}"
-        hint = f"it gives {', '.join(metric.name for metric in sample.metrics)}"
-        raise RunFailed(msg, kind="guard", hint=hint) from None

@@ -53,7 +53,8 @@ def study(
     An interrupt (`KeyboardInterrupt`, also one thrown into the generator) ends it cleanly: everything is
     undone by then, and the result says what was learnt.
     """
-    desk = Desk(rig, past=past, time_s=brief.plan.budget.time_s, seed=brief.plan.seed)
+    plan = brief.plan
+    desk = Desk(rig, past=past, guards=plan.guards, time_s=plan.budget.time_s, seed=plan.seed)
     findings = Findings(notes=list(notes))
     try:
         for note in notes:

@@ -33,4 +33,4 @@ def opened_rig(source: Source, here: Settings | None = None) -> Iterator[tuple[B
         space = found.brief.space
         hints = tuple(Hint(space.changed(config), "of the plan") for config in found.starts)
         brief = replace(with_link(found.brief, workload, link), plan=replace(plan, hints=hints))
-        yield brief, WorkloadRig(target, workload, guards=plan.guards)
+        yield brief, WorkloadRig(target, workload)

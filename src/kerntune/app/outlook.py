@@ -90,14 +90,15 @@ def objective_metric(plan: Plan, workload: Workload, link: Link | None) -> Metri
     """Returns the metric that the plan is to improve, with the limit that the link puts on it.
 
     Raises:
-        InputError: the workload gives no such metric.
+        InputError: the workload gives no such metric, or none that a guard or second objective names.
     """
-    metrics = workload.metrics(link)
-    for metric in metrics:
-        if metric.name == plan.objective.metric:
-            return metric
-    msg = f"workload {plan.workload.name} gives no metric {plan.objective.metric!r}"
-    raise InputError(msg, hint=f"it gives: {', '.join(metric.name for metric in metrics)}")
+    metrics = {metric.name: metric for metric in workload.metrics(link)}
+    guarded = [guard.metric for guard in plan.guards]
+    wanted = [plan.objective.metric, *guarded, *(other.metric for other in plan.also)]
+    for missing in (name for name in wanted if name not in metrics):
+        msg = f"workload {plan.workload.name} gives no metric {missing!r}"
+        raise InputError(msg, hint=f"it gives: {', '.join(metrics)}")
+    return metrics[plan.objective.metric]
 
 
 def starting_points(plan: Plan, space: Space, devices: Mapping[str, tuple[str, ...]]) -> tuple[Config, ...]:

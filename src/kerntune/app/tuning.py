@@ -71,7 +71,7 @@ class Tuning:
             self.store.begin(brief.plan, setup, self.run_id)
         else:
             self.store.resume(self.run_id)
-        rig = WorkloadRig(self.target, self.workload, guards=brief.plan.guards)
+        rig = WorkloadRig(self.target, self.workload)
         notes = [*self.restored, *self.outlook.limits, *choice]
         past = self.past.trials if self.past else ()
         return study(brief, rig, optimizer, past=past, notes=notes)

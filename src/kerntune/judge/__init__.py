@@ -4,6 +4,7 @@ Everything here is pure: pairs in, values out. No clocks, no random numbers, no 
 """
 
 from kerntune.judge.gains import log_gains, middle, spread, unusable
+from kerntune.judge.guards import check_guards
 from kerntune.judge.noise import noise_of, pair_scale, standard_effect
 from kerntune.judge.rules import MOST_PAIRS, audit, confirmation, dropping, racing
 from kerntune.judge.ruling import Rule, Ruling
@@ -16,6 +17,7 @@ __all__ = [
     "Rule",
     "Ruling",
     "audit",
+    "check_guards",
     "confirmation",
     "dropping",
     "evidence",
