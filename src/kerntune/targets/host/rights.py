@@ -39,12 +39,12 @@ def _ask_sudo(installed: Path) -> None:
         msg = "this machine's knobs are root's, and the hand that turns them is not installed"
         raise TargetError(msg, hint="run kerntune as root, or once: sudo kerntune setup")
     try:
-        quiet = subprocess.run(["sudo", "-n", "-v"], capture_output=True, check=False)
-        if quiet.returncode != 0 and sys.stdin.isatty():
-            quiet = subprocess.run(["sudo", "-v"], check=False, capture_output=False)
+        allowed = subprocess.run(["sudo", "-n", "-l", "--", installed], capture_output=True, check=False)
+        if allowed.returncode != 0 and sys.stdin.isatty():
+            allowed = subprocess.run(["sudo", "-v"], check=False)
     except OSError as error:
         msg = f"cannot start sudo: {error.strerror}"
         raise TargetError(msg, hint="run kerntune as root") from error
-    if quiet.returncode != 0:
+    if allowed.returncode != 0:
         msg = "sudo does not let us start the hand"
         raise TargetError(msg, hint="sudo -v, then again; or run kerntune as root")

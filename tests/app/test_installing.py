@@ -1,0 +1,53 @@
+"""What `kerntune setup` writes, below a root of our own."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kerntune.app import Settings, installed, removed
+from kerntune.errors import TargetError
+
+HERE = Settings(Path("/root/.local/state/kerntune"))
+
+
+def test_the_hand_is_one_file_that_runs(tmp_path: Path):
+    """It needs nothing of kerntune's, and says what it wants."""
+    said = list(installed(HERE, root=tmp_path))
+
+    hand = tmp_path / "usr/local/libexec/kerntune-hand"
+    helped = subprocess.run([hand, "--help"], capture_output=True, text=True, check=False, cwd="/")
+    assert helped.returncode == 0
+    assert "--journal" in helped.stdout
+    assert str(hand) in said[0]
+    assert "systemd does not run here" in said[-1]
+
+
+def test_units_are_written_where_systemd_runs(tmp_path: Path):
+    """And the user is told what to run next."""
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+
+    said = list(installed(HERE, "nginx.service", root=tmp_path))
+
+    assert (tmp_path / "etc/systemd/system/kerntune-recover.service").exists()
+    assert (tmp_path / "etc/systemd/system/nginx.service.d/kerntune.conf").exists()
+    assert any("systemctl daemon-reload" in line for line in said)
+
+
+def test_what_was_installed_can_be_removed(tmp_path: Path):
+    """Twice does no harm."""
+    list(installed(HERE, root=tmp_path))
+
+    assert len(list(removed(root=tmp_path))) == 1
+    assert list(removed(root=tmp_path)) == []
+    assert not (tmp_path / "usr/local/libexec/kerntune-hand").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_who_may_not_write_is_told():
+    """The hint says how."""
+    with pytest.raises(TargetError, match="cannot write") as caught:
+        list(installed(HERE))
+
+    assert "sudo kerntune setup" in caught.value.hint
