@@ -54,7 +54,7 @@ def test_data_lies_in_the_scratch_directory_alone(place, tmp_path, program, make
     ready(program)
     options = {"test": "fileio"} if make is Sysbench else {}
 
-    with pytest.raises(RunFailed, match="nearly full: 1048576 MiB are needed"):
+    with pytest.raises(RunFailed, match="needs 1048576 MiB on the disk"):
         make({**options, "size_mib": 1 << 20}).prepare(place)
 
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == [make.name]

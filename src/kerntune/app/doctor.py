@@ -10,9 +10,9 @@ from kerntune import host
 from kerntune.app.machine import applied_now
 from kerntune.app.plugins import plugin
 from kerntune.app.settings import Settings
-from kerntune.catalog import load
+from kerntune.catalog import load, mark_of
 from kerntune.errors import KerntuneError, RunFailed
-from kerntune.model.knob import Absence, Reading
+from kerntune.model.knob import Absence, AbsenceReason, Reading
 from kerntune.report.applied import applied_lines
 from kerntune.targets.host.rights import INSTALLED
 from kerntune.workloads.programs import PACKAGES, need
@@ -60,7 +60,10 @@ def readings(here: Settings, target: str) -> Mapping[str, Reading]:
     catalog = load()
     with plugin("targets", target)({}, journal_dir=here.journal_dir_of(target), catalog=catalog) as opened:
         names = {_filled(name, opened.devices): name for name in catalog.knobs}
-        return {names[name]: reading for name, reading in opened.read(names).items()}
+        lacking = {name for name in names if mark_of(name) is not None}
+        found = opened.read(name for name in names if name not in lacking)
+        absent = Absence(AbsenceReason.HARDWARE, f"{target} has no such device")
+        return {names[name]: found.get(name, absent) for name in names}
 
 
 def _filled(name: str, devices: Mapping[str, tuple[str, ...]]) -> str:

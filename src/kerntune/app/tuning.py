@@ -37,6 +37,7 @@ class Tuning:
     target: Target
     workload: Workload
     store: Store
+    optimizer: Optimizer
     past: Past | None
     restored: Sequence[str]
 
@@ -65,16 +66,16 @@ class Tuning:
         """Prepares the workload, stores that the run begins, and returns the study's events."""
         link = prepared(self.target, self.workload)
         brief = with_link(self.brief, self.workload, link)
-        optimizer, choice = _optimizer(brief, self.outlook.starts)
         if self.past is None:
             setup = Setup(host.facts(), __version__, link, _present_values(brief.space))
             self.store.begin(brief.plan, setup, self.run_id)
         else:
             self.store.resume(self.run_id)
         rig = WorkloadRig(self.target, self.workload)
-        notes = [*self.restored, *self.outlook.limits, *choice]
+        choice = getattr(self.optimizer, "note", "")
+        notes = [*self.restored, *self.outlook.limits, *([choice] if choice else [])]
         past = self.past.trials if self.past else ()
-        return study(brief, rig, optimizer, past=past, notes=notes)
+        return study(brief, rig, self.optimizer, past=past, notes=notes)
 
     @contextmanager
     def _ended_honestly(self) -> Iterator[None]:
@@ -112,18 +113,24 @@ def tuning(plan: Plan, here: Settings, *, past: Past | None = None) -> Iterator[
         workload = made_workload(plan)
         found = outlook(plan, target, catalog, workload)
         yield Tuning(
-            found, run_id, target, workload, store, past, tuple(recovered_lines(restored, quiet=True))
+            outlook=found,
+            run_id=run_id,
+            target=target,
+            workload=workload,
+            store=store,
+            optimizer=_optimizer(found),
+            past=past,
+            restored=tuple(recovered_lines(restored, quiet=True)),
         )
 
 
-def _optimizer(brief: Brief, starts: Sequence[Config]) -> tuple[Optimizer, Sequence[str]]:
-    """Returns the plan's optimizer with its starting points, and what it wants to be said."""
-    plan, encoding = brief.plan, Encoding(brief.space)
-    start = tuple(encoding.encode(config) for config in starts)
+def _optimizer(found: Outlook) -> Optimizer:
+    """Returns the plan's optimizer with its starting points."""
+    plan, encoding = found.brief.plan, Encoding(found.brief.space)
+    start = tuple(encoding.encode(config) for config in found.starts)
     task = Task(encoding.cube, start, plan.seed, plan.budget.trials, plan.optimizer_options)
     optimizer: Optimizer = plugin("optimizers", plan.optimizer)(task)
-    note = getattr(optimizer, "note", "")
-    return optimizer, [note] if note else []
+    return optimizer
 
 
 def _present_values(space: Space) -> Config:
