@@ -221,3 +221,10 @@ def test_wrk_errors_are_counted_by_kind():
         ["3"],
         ["4"],
     ]
+
+
+def test_wrk_prints_a_space_after_seconds():
+    """Whole seconds have a unit of one letter, and wrk fills it up: `1.01s ` before the line ends."""
+    printed = "  Latency Distribution\n     50%   11.00ms\n     99%    1.01s \nRequests/sec:  40.00\n"
+
+    assert [float(found) for found in READERS["wrk"](printed, "p99")] == [1010.0]

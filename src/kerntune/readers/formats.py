@@ -118,7 +118,7 @@ WRK = Format(
             for kind in ("connect", "read", "write", "timeout")
         },
         **dict(
-            _percentile(share, rf"^ +{share}% +{NUMBER}(us|ms|s|m|h)$", SECONDS_TO_MS)
+            _percentile(share, rf"^ +{share}% +{NUMBER}(us|ms|s|m|h)[ \t]*$", SECONDS_TO_MS)
             for share in (50, 75, 90, 99)
         ),
     },
