@@ -316,7 +316,7 @@ def fill_up(here: Settings, children: set[int]) -> None:
         for event in study:
             if isinstance(event, TrialDone):
                 children |= descendants(os.getpid()) - others
-                connection = study._store._connection
+                connection = study.store._connection
                 (pages,) = connection.execute("PRAGMA page_count").fetchone()
                 connection.execute(f"PRAGMA max_page_count = {pages}")
 
