@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from kerntune.app import Settings, spreads, tried
-from kerntune.app.trying import Run
+from kerntune.app.trying import Tried
 from kerntune.cli.workloads import options
 from kerntune.errors import InputError, RunFailed
 from kerntune.model.measurement import Metric
 from kerntune.model.plan import Direction
 
 
-def runs(*values: float) -> list[Run]:
-    return [Run((Metric("speed", value, "1/s", Direction.MAXIMIZE),), 1.0) for value in values]
+def runs(*values: float) -> list[Tried]:
+    return [Tried((Metric("speed", value, "1/s", Direction.MAXIMIZE),), 1.0) for value in values]
 
 
 def test_the_spread_is_robust():

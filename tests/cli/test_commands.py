@@ -16,7 +16,8 @@ GOAL = "many short connections"
 
 def kerntune(*arguments: str, state: Path, within_s: float = 90) -> subprocess.CompletedProcess[str]:
     """Runs the command line as a user would, with a state directory of its own and nothing on a terminal."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(state), "XDG_STATE_HOME": str(state)}
+    own = {name: str(state) for name in ("HOME", "XDG_STATE_HOME", "KERNTUNE_MACHINE_DIR")}
+    environment = {"PATH": os.environ["PATH"], **own}
     return subprocess.run(
         [sys.executable, "-m", "kerntune", *arguments],
         env=environment,

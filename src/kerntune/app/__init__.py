@@ -42,8 +42,7 @@ from kerntune.app.planning import Benchmark, Wishes, make_plan, plan_text, read_
 from kerntune.app.plugins import plugin, plugins
 from kerntune.app.results import closing_lines, exit_status, result_data
 from kerntune.app.settings import Settings, settings
-from kerntune.app.trying import Run as TriedRun
-from kerntune.app.trying import Spread, spreads, tried
+from kerntune.app.trying import Spread, Tried, spreads, tried
 from kerntune.app.tuning import Tuning, tuning
 
 __all__ = [
@@ -54,7 +53,7 @@ __all__ = [
     "Recommendation",
     "Settings",
     "Spread",
-    "TriedRun",
+    "Tried",
     "Tuning",
     "Wishes",
     "applied_now",

@@ -17,7 +17,7 @@ ROBUST = 1.4826
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Tried:
     """One run of a workload that is tried: its metrics and its wall time in seconds."""
 
     metrics: tuple[Metric, ...]
@@ -38,7 +38,7 @@ class Spread:
 
 def tried(
     name: str, options: Mapping[str, object], here: Settings, *, target: str, runs: int
-) -> Iterator[Run]:
+) -> Iterator[Tried]:
     """Runs a workload at the present values, after one warm-up that is not handed out; yields each run.
 
     Raises:
@@ -52,12 +52,12 @@ def tried(
         for number in range(runs + 1):
             with opened.applied({}) as place:
                 began = time.monotonic()
-                run = Run(workload.run(place, workload.longest_s), time.monotonic() - began)
+                run = Tried(workload.run(place, workload.longest_s), time.monotonic() - began)
             if number > 0:
                 yield run
 
 
-def spreads(runs: Sequence[Run]) -> tuple[Spread, ...]:
+def spreads(runs: Sequence[Tried]) -> tuple[Spread, ...]:
     """Returns how each metric varied over the runs."""
     return tuple(_spread([run.metrics[index] for run in runs]) for index in range(len(runs[0].metrics)))
 

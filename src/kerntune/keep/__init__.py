@@ -4,7 +4,6 @@ from kerntune.keep.exports import ansible_tasks, shell_script, sysctl_conf, tune
 from kerntune.keep.hints import hint_from
 from kerntune.keep.keeper import ROOT, STATE_DIR, Keeper, Proposal, Undone, Withdrawal
 from kerntune.keep.kernel import look
-from kerntune.keep.policy import Policy
 from kerntune.keep.record import File, Kept, Ledger, Occasion
 from kerntune.keep.render import render
 from kerntune.keep.shell import paste
@@ -21,7 +20,6 @@ __all__ = [
     "Kept",
     "Ledger",
     "Occasion",
-    "Policy",
     "Proposal",
     "Undone",
     "Withdrawal",
