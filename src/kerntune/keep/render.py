@@ -85,15 +85,16 @@ def sysctl_key(knob: Knob) -> str:
 
 
 def tmpfiles_line(path: str, word: str) -> str:
-    """Returns the line that writes a word to a file, escaped as tmpfiles.d(5) wants it."""
-    quoted = _escaped(path)
-    if re.search(r"[\s\"']", path):
-        quoted = '"' + quoted.replace('"', '\\"') + '"'
-    return f"w {quoted} - - - - {_escaped(word)}"
+    """Returns the line that writes a word to a file, escaped as tmpfiles.d(5) wants it.
 
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "%%")
+    The path is read twice: as a quoted word, then as a pattern.
+    """
+    pattern = re.sub(r"([\\*?\[{])", r"\\\1", path)
+    quoted = re.sub(r"([\\\"'])", r"\\\1", pattern).replace("%", "%%")
+    if re.search(r"\s", path):
+        quoted = f'"{quoted}"'
+    argument = word.replace("\\", r"\\").replace("%", "%%")
+    return f"w {quoted} - - - - {argument}"
 
 
 def _lines(own: Config, settled: Settled, catalog: Catalog) -> Mapping[str, list[str]]:

@@ -1,7 +1,6 @@
 """Reads tmpfiles.d(5): lines that write to files of the kernel, and which of them lasts."""
 
 import re
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +8,8 @@ from kerntune.owners.setting import Lookup, Setting, dropped_in
 
 FOLDERS = ("/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d")
 LINE = re.compile(r"""(w\S*)\s+("(?:[^"\\]|\\.)*"|'[^']*'|\S+)((?:\s+\S+){4})\s+(\S.*)""")
-ESCAPES = {r"\\": "\\", "%%": "%"}
+ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([0-7]{3})|(.))")
+NAMED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "s": " ", "t": "\t", "v": "\v"}
 
 
 def parse(text: str, file: str) -> list[Setting]:
@@ -19,9 +19,9 @@ def parse(text: str, file: str) -> list[Setting]:
         found = LINE.fullmatch(raw.strip())
         if found is None:
             continue
-        path = _plain(_unquoted(found[2]))
+        path = _pattern(found[2])
         if path.startswith(("/sys/", "/proc/sys/")):
-            settings.append(Setting(path, _plain(found[4]), file, number))
+            settings.append(Setting(path, _argument(found[4]), file, number))
     return settings
 
 
@@ -47,12 +47,25 @@ def effective(settings: Iterable[Setting]) -> Lookup:
     return lambda path: next((found for found in patterns if found.sets(path)), None) or named.get(path)
 
 
-def _unquoted(word: str) -> str:
-    try:
-        return "".join(shlex.split(word)[:1])
-    except ValueError:
-        return word
+def _pattern(word: str) -> str:
+    r"""Returns a line's path as fnmatch wants it.
+
+    systemd takes the quotes away and a backslash before any character, then reads the rest as a pattern in
+    which a backslash makes the next character plain: `\\\\` stands for one (systemd 252, seen by trying).
+    """
+    if word[0] in "\"'":
+        word = word[1:-1]
+    unquoted = re.sub(r"\\(.)", r"\1", word).replace("%%", "%")
+    return re.sub(r"\\(.)", lambda found: f"[{found[1]}]" if found[1] in "*?[" else found[1], unquoted)
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"\\\\|%%", lambda found: ESCAPES[found[0]], text)
+def _argument(text: str) -> str:
+    """Returns a line's argument, which may hold the escapes of C; quotes are part of it."""
+    return ESCAPE.sub(_character, text).replace("%%", "%")
+
+
+def _character(found: re.Match[str]) -> str:
+    hexadecimal, octal, letter = found.groups()
+    if hexadecimal or octal:
+        return chr(int(hexadecimal, 16) if hexadecimal else int(octal, 8))
+    return NAMED.get(letter, letter)
