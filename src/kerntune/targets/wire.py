@@ -46,9 +46,11 @@ def receive(end: socket.socket) -> Packet | None:
         OSError: nothing came within the socket's timeout.
     """
     try:
-        data, files, _, _ = socket.recv_fds(end, _LARGEST, _MOST_FILES, socket.MSG_CMSG_CLOEXEC)
+        data, files, _, _ = socket.recv_fds(end, _LARGEST, _MOST_FILES)
     except ConnectionResetError:
         return None
+    for file in files:
+        os.set_inheritable(file, False)  # Python 3.11 forgets the flag that would ask the kernel for it
     if not data:
         return None
     return Packet(json.loads(data), tuple(files))

@@ -86,6 +86,13 @@ def test_a_privileged_program_runs_as_who_we_are(warden: Warden):
     assert int(printed) == os.geteuid()
 
 
+def test_a_program_holds_no_file_of_ours(warden: Warden):
+    """Over the pipe of reports it could tell a status that it never had; held open, nobody would see its end."""
+    printed = execute(HostPlace(warden), HOST, ["/bin/sh", "-c", "ls /proc/$$/fd"], deadline_s=20).stdout
+
+    assert printed.split() == ["0", "1", "2"]
+
+
 def test_whatever_a_program_leaves_is_ended_with_it(warden: Warden):
     """Children in other sessions and groups, and their children, too."""
     with started(HostPlace(warden), HOST, ["/bin/sh", "-c", LEAVES_CHILDREN]) as program:
@@ -100,6 +107,30 @@ def test_a_program_that_ended_still_has_its_children_ended(warden: Warden):
     execute(HostPlace(warden), HOST, ["/bin/sh", "-c", "setsid sleep 606 >&- 2>&- &"], deadline_s=20)
 
     assert working_in(warden.scratch) == []
+
+
+def test_a_killed_gatherer_leaves_nothing_of_its_program_to_the_next_run(warden: Warden):
+    """What it ran is ended with the run that it belonged to; a program beside it goes on."""
+    null = os.open(os.devnull, os.O_RDWR)
+    victim, other = (HostPlace(warden) for _ in range(2))
+    victim.start(["sleep", "607"], HOST, null, null)
+    beside = other.start(["sleep", "608"], HOST, null, null)
+    os.close(null)
+    os.kill(min(children(warden.pid)), signal.SIGKILL)
+
+    victim.end_programs()
+
+    assert working_in(warden.scratch) == ["sleep"]
+    assert beside.wait(0.0) is None
+
+
+def children(parent: int) -> set[int]:
+    """The processes that a process has started."""
+    return {
+        int(stat.parent.name)
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if stat.read_text().rpartition(")")[2].split()[1] == str(parent)
+    }
 
 
 def test_closing_ends_everything_and_removes_the_directory(directory: Path):

@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from kerntune.testing.target import PATIENCE_S, running
 pytestmark = pytest.mark.root
 
 PROC = Path("/proc")
-GONE_S = 2.0
 CONFIG = {"net.ipv4.tcp_wmem:max": 8 << 20, "net.core.somaxconn": 8192}
 
 TUNER = """
@@ -62,9 +61,15 @@ class Tuner:
             if entry.name.isdigit() and _carries(entry, self.mark)
         }
 
+    def kill_all(self) -> None:
+        """Kills every process of it, the oldest first; some end by themselves meanwhile."""
+        for pid in sorted(self.living()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def left(self) -> list[str]:
-        """Returns what is left of it within two seconds: processes, and files where its journal was."""
-        deadline = time.monotonic() + GONE_S
+        """Returns what is left of it in the end: processes, and files where its journal was."""
+        deadline = time.monotonic() + PATIENCE_S
         while (living := self.living()) and time.monotonic() < deadline:
             time.sleep(0.01)
         return [*living.values(), *map(str, self.journal.iterdir())]
@@ -97,8 +102,7 @@ def tuner(journal: Path) -> Iterator[Tuner]:
             assert process.stdout.readline() == "ready\n"
             yield started
         finally:
-            for pid in started.living():
-                os.kill(pid, signal.SIGKILL)
+            started.kill_all()
 
 
 NAMES = ("kerntune-keeper", "kerntune-pid1", "kerntune-link", "kerntune-hand", "kerntune-init", "sleep")
@@ -143,8 +147,7 @@ def test_nothing_is_left_when_the_tuner_is_killed(target: NetnsTarget, journal: 
 def test_nothing_is_left_when_all_are_killed(target: NetnsTarget, journal: Path) -> None:
     """All processes at once, the tuner first: the files of the sandbox were only ever in its memory."""
     with tuner(journal) as started:
-        for pid in sorted(started.living()):
-            os.kill(pid, signal.SIGKILL)
+        started.kill_all()
 
         assert started.left() == []
 

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,16 +67,16 @@ def _leave(_number: int, _frame: object) -> NoReturn:
     os._exit(1)
 
 
-def end_tree(root: int) -> None:
+def end_tree(root: int, *, spare: Collection[int] = ()) -> None:
     """Ends every descendant of a process that gathers orphans, and waits until they are gone.
 
-    One that forks while it dies leaves its child with that process, to be found by the next look.
+    Those in `spare` are left alone, with all that is theirs. One that forks while it dies leaves its child with that process, to be found by the next look.
 
     Raises:
         TargetError: one does not end, or has more rights than we.
     """
     deadline = time.monotonic() + _PATIENCE_S
-    while descendants := _descendants(root):
+    while descendants := _descendants(root, spare):
         for pid in descendants:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -86,7 +86,7 @@ def end_tree(root: int) -> None:
         time.sleep(_LOOK_S)
 
 
-def _descendants(root: int) -> list[int]:
+def _descendants(root: int, spare: Collection[int]) -> list[int]:
     """Returns the living processes below one; those that only wait to be reaped do not count."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
@@ -95,7 +95,7 @@ def _descendants(root: int) -> list[int]:
     found: set[int] = set()
     news = {root}
     while news:
-        news = {pid for pid, parent in parents.items() if parent in news} - found
+        news = {pid for pid, parent in parents.items() if parent in news} - found - {*spare}
         found |= news
     return sorted(found)
 
