@@ -1,5 +1,6 @@
 """Messages between the tuner and the keeper: one JSON object a packet, open files beside it (SCM_RIGHTS)."""
 
+import fcntl
 import json
 import os
 import socket
@@ -50,7 +51,7 @@ def receive(end: socket.socket) -> Packet | None:
     except ConnectionResetError:
         return None
     for file in files:
-        os.set_inheritable(file, False)  # Python 3.11 forgets the flag that would ask the kernel for it
+        fcntl.fcntl(file, fcntl.F_SETFD, fcntl.FD_CLOEXEC)  # recv_fds of Python 3.11 forgets its flags
     if not data:
         return None
     return Packet(json.loads(data), tuple(files))

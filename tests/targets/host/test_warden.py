@@ -87,7 +87,7 @@ def test_a_privileged_program_runs_as_who_we_are(warden: Warden):
 
 
 def test_a_program_holds_no_file_of_ours(warden: Warden):
-    """Over the pipe of reports it could tell a status that it never had; held open, nobody would see its end."""
+    """Over the pipe of reports it could tell a status that it never had, and hold it open beyond its end."""
     printed = execute(HostPlace(warden), HOST, ["/bin/sh", "-c", "ls /proc/$$/fd"], deadline_s=20).stdout
 
     assert printed.split() == ["0", "1", "2"]

@@ -70,7 +70,8 @@ def _leave(_number: int, _frame: object) -> NoReturn:
 def end_tree(root: int, *, spare: Collection[int] = ()) -> None:
     """Ends every descendant of a process that gathers orphans, and waits until they are gone.
 
-    Those in `spare` are left alone, with all that is theirs. One that forks while it dies leaves its child with that process, to be found by the next look.
+    Those in `spare` are left alone, with all that is theirs. One that forks while it dies leaves its child
+    with that process, to be found by the next look.
 
     Raises:
         TargetError: one does not end, or has more rights than we.
