@@ -100,6 +100,11 @@ def test_a_line_for_the_file_itself_counts_more_than_a_later_pattern():
     assert lookup("/proc/sys/net/ipv4/conf/eth1/deep/rp_filter") is None
 
 
+def test_a_profile_without_a_section_sets_nothing():
+    """Nor does one whose only section was never closed."""
+    assert tuned.parse("", "x").settings == tuned.parse("\n[sysctl\nvm.swappiness=1\n", "x").settings == ()
+
+
 def test_a_tmpfiles_line_is_named(tmp_path: Path):
     """The usual way to make a sysfs value last."""
     put(tmp_path, "/etc/tmpfiles.d/thp.conf", f"# x\nw! {THP.path} - - - - madvise\n")

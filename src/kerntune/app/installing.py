@@ -1,14 +1,12 @@
 """Installs what needs root once: the hand for sudo, and units that recover at boot. And removes it again."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from kerntune.app.settings import Settings
 from kerntune.errors import TargetError
 from kerntune.hand.bundle import bundle
-from kerntune.keep import drop_in, install, units
-from kerntune.keep.units import RECOVER
+from kerntune.keep import drop_in, install, units, written
 from kerntune.targets.host.rights import INSTALLED
 
 ROOT = Path("/")
@@ -18,7 +16,7 @@ def installed(here: Settings, unit: str = "", *, root: Path = ROOT) -> Iterator[
     """Installs the hand and, where systemd runs, the units; yields what was done and what to do next.
 
     Args:
-        here: Where root's state is.
+        here: Where the machine's journals are.
         unit: A service after whose end values go back, too; "" for none.
         root: Where to install; / but in tests.
 
@@ -34,9 +32,8 @@ def installed(here: Settings, unit: str = "", *, root: Path = ROOT) -> Iterator[
         msg = f"cannot write {hand}: {error.strerror}"
         raise TargetError(msg, hint="run it as root: sudo kerntune setup") from error
     yield f"installed {hand}: the part of kerntune that writes knobs, in one file of root's"
-    command = Path(sys.argv[0]).resolve()
-    state_home = here.state_dir.parent
-    files = [*units(command, state_home), *([drop_in(unit, command, state_home)] if unit else [])]
+    journal = here.machine_journal_dir
+    files = [*units(INSTALLED, journal), *([drop_in(unit, INSTALLED, journal)] if unit else [])]
     commands = install(files, root)
     if not commands:
         yield "systemd does not run here: what a crash left is taken back by the next start of kerntune"
@@ -47,7 +44,7 @@ def installed(here: Settings, unit: str = "", *, root: Path = ROOT) -> Iterator[
 
 def removed(*, root: Path = ROOT) -> Iterator[str]:
     """Removes what `installed` wrote, and yields what was removed."""
-    for path in (root / INSTALLED.relative_to("/"), root / RECOVER.lstrip("/")):
+    for path in (root / INSTALLED.relative_to("/"), *written(root)):
         try:
             path.unlink()
         except FileNotFoundError:

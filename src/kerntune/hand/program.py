@@ -1,12 +1,14 @@
 """The program: answers requests on a pipe, and leaves every knob as it was, whatever ends it.
 
 Started with `python -m kerntune.hand --journal DIR`, or by calling `serve` in a forked child that is already
-inside its network namespace. Standard input's end, a signal or the end of the lease undo everything.
+inside its network namespace. Standard input's end, a signal or the end of the lease undo everything. With
+`--recover` it only puts back what dead hands left.
 """
 
 import argparse
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -47,13 +49,27 @@ def main(argv: Sequence[str]) -> int:
         "--lease", type=float, default=Terms().lease_s, metavar="SECONDS", help="undo after this"
     )
     parser.add_argument("--sole", default="", metavar="LABEL", help="be the only hand of this directory")
+    parser.add_argument("--recover", action="store_true", help="put back what dead hands left, and end")
     options = parser.parse_args(argv)
     try:
         if os.geteuid() == 0:
             trust.check(trust.loaded())
     except HandError as error:
         return _refused(_Pipe(0, 1, _signals()), error)
+    if options.recover:
+        return recover(options.journal)
     return serve(0, 1, options.journal, load(), Terms(lease_s=options.lease, sole=options.sole))
+
+
+def recover(journal_dir: Path) -> int:
+    """Puts back what dead hands left and prints what became of it; returns 1 where something is left."""
+    status = 0
+    for found in recovery.replay(journal_dir):
+        sys.stdout.write(f"{found.state}: {found.note}\n")
+        for outcome in found.outcomes:
+            sys.stdout.write(f"  {outcome.knob}: {outcome.state}, {outcome.ours} → {outcome.present}\n")
+        status |= found.state in recovery.LEFT
+    return status
 
 
 def serve(stdin: int, stdout: int, journal_dir: Path, catalog: Catalog, terms: Terms | None = None) -> int:

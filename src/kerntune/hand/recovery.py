@@ -28,6 +28,9 @@ from kerntune.hand.restore import restore
 POLL_S = 0.01
 State = Literal["replayed", "stale", "stuck", "alive", "undone", "elsewhere", "unreadable", "foreign"]
 
+LEFT: frozenset[State] = frozenset({"stuck", "unreadable", "foreign"})
+"""States of a journal that somebody must look at: values may still be applied."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:

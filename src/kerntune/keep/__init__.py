@@ -7,7 +7,7 @@ from kerntune.keep.kernel import look
 from kerntune.keep.record import File, Kept, Ledger, Occasion
 from kerntune.keep.render import render
 from kerntune.keep.shell import paste
-from kerntune.keep.units import drop_in, install, units
+from kerntune.keep.units import drop_in, install, units, written
 from kerntune.keep.values import names
 from kerntune.keep.verify import Difference, is_kept
 
@@ -36,4 +36,5 @@ __all__ = [
     "sysctl_conf",
     "tuned_profile",
     "units",
+    "written",
 ]

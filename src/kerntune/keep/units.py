@@ -10,6 +10,7 @@ from kerntune.keep.record import File
 
 FOLDER = "/etc/systemd/system"
 RECOVER = f"{FOLDER}/kerntune-recover.service"
+DROPPED_IN = "kerntune.conf"
 UNIT_NAME = re.compile(r"[\w@.:\\-]+\.(service|scope)")
 
 RUNTIME = "/run/systemd/system"
@@ -21,15 +22,14 @@ SERVICE = """\
 [Unit]
 Description=Take back kernel settings that an interrupted kerntune left
 DefaultDependencies=no
-RequiresMountsFor={state}
+RequiresMountsFor={place}
 After=local-fs.target systemd-sysctl.service systemd-tmpfiles-setup.service
 Before=sysinit.target shutdown.target
 Conflicts=shutdown.target
 
 [Service]
 Type=oneshot
-Environment={environment}
-ExecStart={command} undo
+ExecStart={hand} --journal {journal} --recover
 TimeoutStartSec=60
 
 [Install]
@@ -39,26 +39,24 @@ WantedBy=sysinit.target
 DROP_IN = """\
 # Written by kerntune: however {unit} ends, kernel settings that were being tried go back.
 [Service]
-Environment={environment}
-ExecStopPost=-+{command} undo
+ExecStopPost=-+{hand} --journal {journal} --recover
 """
 
 
-def units(command: Path, state_home: Path) -> tuple[File, ...]:
+def units(hand: Path, journal: Path) -> tuple[File, ...]:
     """Returns the units, named from /: one that recovers at boot, before other services.
 
     Args:
-        command: The kerntune program, as an absolute path.
-        state_home: The directory (XDG_STATE_HOME) under which root's kerntune keeps its journals.
+        hand: The installed hand, as an absolute path: root's, so that no user's files run with root's rights.
+        journal: The directory of the machine's journals.
 
     Raises:
         InputError: a path is not absolute, or holds a character that no unit may hold.
     """
-    fields = _fields(command, state_home)
-    return (File(RECOVER, SERVICE.format(**fields, state=_escaped(str(state_home)))),)
+    return (File(RECOVER, SERVICE.format(**_fields(hand, journal), place=_escaped(str(journal)))),)
 
 
-def drop_in(unit: str, command: Path, state_home: Path) -> File:
+def drop_in(unit: str, hand: Path, journal: Path) -> File:
     """Returns a drop-in for a unit that runs kerntune, or a service being tuned: its end takes values back.
 
     Raises:
@@ -67,7 +65,14 @@ def drop_in(unit: str, command: Path, state_home: Path) -> File:
     if not UNIT_NAME.fullmatch(unit):
         msg = f"{unit!r} is no name of a service"
         raise InputError(msg, hint="give it as systemctl lists it: nginx.service")
-    return File(f"{FOLDER}/{unit}.d/kerntune.conf", DROP_IN.format(unit=unit, **_fields(command, state_home)))
+    return File(f"{FOLDER}/{unit}.d/{DROPPED_IN}", DROP_IN.format(unit=unit, **_fields(hand, journal)))
+
+
+def written(root: Path) -> tuple[Path, ...]:
+    """Returns what `install` has written below a root, and what enabling it has linked."""
+    folder = under(root, FOLDER)
+    links = folder.glob(f"*.wants/{Path(RECOVER).name}")
+    return tuple(sorted([*folder.glob(Path(RECOVER).name), *links, *folder.glob(f"*.d/{DROPPED_IN}")]))
 
 
 def install(files: Iterable[File], root: Path) -> tuple[str, ...]:
@@ -93,15 +98,12 @@ def install(files: Iterable[File], root: Path) -> tuple[str, ...]:
     return ("systemctl daemon-reload", *(f"systemctl enable {name}" for name in names))
 
 
-def _fields(command: Path, state_home: Path) -> dict[str, str]:
-    for path in (command, state_home):
+def _fields(hand: Path, journal: Path) -> dict[str, str]:
+    for path in (hand, journal):
         if not path.is_absolute() or not str(path).isprintable():
             msg = f"{str(path)!r} cannot stand in a unit of systemd: it must be an absolute path"
             raise InputError(msg, hint="give the whole path")
-    return {
-        "command": _quoted(str(command)).replace("$", "$$"),
-        "environment": _quoted(f"XDG_STATE_HOME={state_home}"),
-    }
+    return {name: _quoted(str(path)) for name, path in (("hand", hand), ("journal", journal))}
 
 
 def _escaped(text: str) -> str:
@@ -110,5 +112,5 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{plain}"'

@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from kerntune.owners.setting import Setting, read
@@ -99,7 +100,7 @@ def _options(text: str) -> Iterator[tuple[_Section, str, str, int]]:
     """Yields (section, option, value with the sign of a comparison, line number)."""
     lines = [line.strip() for line in text.splitlines()]
     starts = [number for number, line in enumerate(lines) if re.fullmatch(r"\[.+\]", line)]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         options = [(*_split(lines[number]), number + 1) for number in range(start + 1, end)]
         found = {key: value for key, value, _ in options}
         name = lines[start][1:-1].strip()

@@ -110,10 +110,10 @@ def test_no_datagram_is_faster_than_the_link(target: NetnsTarget) -> None:
 
 
 def test_bigger_buffers_carry_more_over_a_long_link(journal: Path, catalog: Catalog) -> None:
-    """The sender's buffer limits a long path: 0.4 MB at 80 ms, on a link slow enough for a busy machine."""
-    with opened({"rate_mbit": 60, "rtt_ms": 80}, journal, catalog) as target:
-        small = throughput(target, {"net.ipv4.tcp_wmem:max": 400_000}, 2.0)
-        large = throughput(target, {"net.ipv4.tcp_wmem:max": 16 << 20}, 2.0)
+    """The sender's buffer limits a long path: 1 MiB at 200 ms, on a link slow enough for a busy machine."""
+    with opened({"rate_mbit": 100, "rtt_ms": 200}, journal, catalog) as target:
+        small = throughput(target, {"net.ipv4.tcp_wmem:max": 1 << 20}, 3.0)
+        large = throughput(target, {"net.ipv4.tcp_wmem:max": 16 << 20}, 3.0)
 
     assert large > 1.5 * small
 
