@@ -112,7 +112,7 @@ def wait_until(fact: Callable[[], bool], what: str) -> None:
 def plan(tmp_path: Path) -> Path:
     """A study that goes on for longer than any victim lives."""
     path = tmp_path / "plan.json"
-    options = {"keys": 1000, "requests": 20_000}
+    options = {"keys": 100, "requests": 2000}
     source = "a test"
     path.write_text(
         json.dumps(
@@ -166,9 +166,9 @@ def test_nothing_of_a_study_is_left_whoever_is_killed(tmp_path: Path, plan: Path
     for number in range(KILLS):
         study = begun(plan, here, number)
         try:
-            wait_until(lambda: "load" in crew(study.pid), "no study begins")  # noqa: B023 - called at once
-            time.sleep(chance.uniform(0, 1.5))
-            wait_until(lambda: killed(study.pid, victim, chance), "no victim")  # noqa: B023
+            wait_until(lambda: everything() != originals, "no study begins")
+            time.sleep(chance.uniform(0, 1.0))
+            wait_until(lambda: killed(study.pid, victim, chance), "no victim")  # noqa: B023 - called at once
             pids = [process.pid for process in family(study.pid)]
             mattered += everything() != originals
             time.sleep(chance.uniform(0, 0.5))
