@@ -155,7 +155,9 @@ def test_the_action_of_a_config_sets_it(size: int, mode: str, hint: int):
     assert found == {"size": size, "mode": mode}
 
 
-@pytest.mark.parametrize("bad", [[0.0], [0.0, float("nan")], [[0.0, 0.0]], 0.5])
+@pytest.mark.parametrize(
+    "bad", [[0.0], [0.0, float("nan")], [[0.0, 0.0]], 0.5, "x", [1j, 1j], {"a": 1}, [10**400, 0], None]
+)
 def test_actions_that_are_none_are_refused(bad: object):
     """Wrong shapes and NaN, before anything is measured."""
     made = env()
@@ -227,8 +229,27 @@ def test_an_episode_is_as_long_as_the_plan_or_the_caller_says():
         made.reset()
         ends = [made.step(action(made))[3] for _ in range(steps)]
         assert ends == [False] * (steps - 1) + [True]
-    with pytest.raises(InputError, match="needs steps"):
-        env(terms=Terms(pairs=0))
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        Terms(pairs=0), Terms(pairs="2"), Terms(pairs=1.5), Terms(steps=0), Terms(steps="9"),
+        Terms(reward={"performance": 1}), Terms(reward=Reward(0.0, 0.0)), Terms(reward=Reward(-1.0, 2.0)),
+        Terms(reward=Reward(1.0, 1.0, "luck")), Terms(reward=Reward(float("nan"), 1.0)),
+    ],
+)  # fmt: skip
+def test_terms_that_make_no_step_are_refused(terms: Terms):
+    """Before anything is opened for long: not at the first step."""
+    with pytest.raises(InputError):
+        env(terms=terms)
+
+
+@pytest.mark.parametrize("config", [{"size": "x"}, {"mode": "magic"}, {"size": 10**9}, {"other": 1}])
+def test_a_config_outside_its_ranges_has_no_action(config: dict[str, object]):
+    """An agent that is given hints would learn from another config than the one named."""
+    with pytest.raises(InputError):
+        env().action_of(config)
 
 
 def test_the_workload_failing_at_the_present_values_is_an_error():

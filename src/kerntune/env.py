@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from kerntune.interfaces import Rig
 from kerntune.judge import check_guards
 from kerntune.model.knob import Config
 from kerntune.model.measurement import Pair, Sample
-from kerntune.model.plan import Plan, Reward
+from kerntune.model.plan import Definition, Plan, Reward
 from kerntune.model.trial import Failure
 from kerntune.search import FAILURES_TO_STOP, PENALTY, Brief
 
@@ -61,6 +61,15 @@ class Terms:
     pairs: int = 2
     steps: int | None = None
     reward: Reward | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The terms with everything said."""
+
+    pairs: int
+    steps: int
+    reward: Reward
 
 
 @dataclass(slots=True)
@@ -121,6 +130,7 @@ class OSTuningEnv(gymnasium.Env[Floats, Floats]):
             opening: Opening = plan if isinstance(plan, AbstractContextManager) else kerntune.opened_rig(plan)
             self._brief, self._rig = stack.enter_context(opening)
             self._encoding = Encoding(self._brief.space)
+            self._domains = {each.knob.name: each.domain for each in self._brief.space}
             self._terms = _settled(terms or Terms(), self._brief.plan)
             self._close = weakref.finalize(self, stack.pop_all().close)
         self._center = _center(self._brief, self._encoding)
@@ -181,7 +191,6 @@ class OSTuningEnv(gymnasium.Env[Floats, Floats]):
         if not step.failure and step.score > episode.best_score:
             episode.best, episode.best_score = step.config, step.score
         terminated = episode.failures >= FAILURES_TO_STOP
-        assert self._terms.steps is not None
         truncated = episode.steps >= self._terms.steps
         if self.render_mode == "human":
             self.render()
@@ -193,7 +202,11 @@ class OSTuningEnv(gymnasium.Env[Floats, Floats]):
         Raises:
             InputError: it holds a NaN, or has another shape.
         """
-        wanted = np.asarray(action, dtype=np.float64)
+        try:
+            wanted = np.asarray(action, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            msg = f"not an action of {self.action_space}: {error}"
+            raise InputError(msg, hint="one number from -1 to 1 for each knob") from error
         if wanted.shape != self.action_space.shape or np.isnan(wanted).any():
             msg = f"not an action of {self.action_space}: {wanted.tolist()}"
             raise InputError(msg, hint="one number from -1 to 1 for each knob")
@@ -202,7 +215,16 @@ class OSTuningEnv(gymnasium.Env[Floats, Floats]):
         return self._encoding.decode(point)
 
     def action_of(self, config: Config) -> Floats:
-        """Returns the action that sets a config; knobs it does not name stand at their present values."""
+        """Returns the action that sets a config; knobs it does not name stand at their present values.
+
+        Raises:
+            InputError: a knob is not in the plan, or a value not in its range.
+        """
+        for name, value in config.items():
+            domain = self._domains.get(name)
+            if domain is not None and value not in domain and value != self._brief.space.default[name]:
+                msg = f"{name} = {value!r} is outside its range"
+                raise InputError(msg, hint=f"its range here: {domain}")
         point = self._encoding.encode(config)
         return np.array(
             [_deflection(one, center) for one, center in zip(point, self._center, strict=True)], np.float32
@@ -239,7 +261,6 @@ class OSTuningEnv(gymnasium.Env[Floats, Floats]):
                 step.pairs.append(pair)
                 self._resting, self._observed = pair.reference, pair.candidate
                 check_guards(self._brief.plan.guards, step.pairs)
-            assert self._terms.reward is not None
             step.score = reward.score(step.pairs, objective, self._terms.reward)
             self._worst = min(self._worst, step.score)
         except KerntuneError as error:
@@ -253,7 +274,7 @@ class OSTuningEnv(gymnasium.Env[Floats, Floats]):
             state.observed(self._names, self._observed),
             self.action_of(episode.config),
             self.action_of(episode.best),
-            (math.tanh(episode.best_score), episode.steps / (self._terms.steps or 1)),
+            (math.tanh(episode.best_score), episode.steps / self._terms.steps),
         )
         made = np.concatenate([np.asarray(part, np.float32) for part in parts])
         inside: Floats = np.clip(made, np.float32(-1), np.float32(1))
@@ -281,7 +302,6 @@ class OSTuningEnv(gymnasium.Env[Floats, Floats]):
         objective = self._brief.objective
         verdict = judge.audit(objective, most=len(step.pairs))(step.pairs).verdict
         told = replace(verdict, reason="an agent's step; only a confirmation may claim a gain")
-        assert self._terms.reward is not None
         return {
             "verdict": {**asdict(told), "outcome": str(told.outcome)},
             "performance": reward.performance(step.pairs, objective),
@@ -289,18 +309,33 @@ class OSTuningEnv(gymnasium.Env[Floats, Floats]):
         }
 
 
-def _settled(terms: Terms, plan: Plan) -> Terms:
+def _settled(terms: Terms, plan: Plan) -> Settled:
     """Returns the terms with everything said.
 
     Raises:
-        InputError: there are no pairs or no steps.
+        InputError: there are no pairs or no steps, or the reward is none.
     """
-    steps = terms.steps or plan.optimizer_options.get("max_steps_per_episode") or STEPS
-    if not isinstance(steps, int) or steps < 1 or terms.pairs < 1:
-        msg = f"an episode needs steps, and a step pairs: found {steps!r} and {terms.pairs!r}"
-        raise InputError(msg, hint="whole numbers from 1 on")
+    steps: object = terms.steps
+    if steps is None:
+        steps = plan.optimizer_options.get("max_steps_per_episode") or STEPS
+    counts = {"pairs": terms.pairs, "steps": steps}
+    for name, count in counts.items():
+        if not isinstance(count, int) or count < 1:
+            msg = f"an episode needs steps, and a step pairs: found {name}={count!r}"
+            raise InputError(msg, hint="whole numbers from 1 on")
     weights = terms.reward or (plan.reward if plan.reward.stability > 0 else reward.EVEN)
-    return Terms(terms.pairs, steps, weights)
+    if not _is_sound(weights):
+        msg = f"no reward can be made of {weights!r}"
+        raise InputError(msg, hint="kerntune.model.plan.Reward(performance=0.5, stability=0.5)")
+    return Settled(terms.pairs, int(str(steps)), weights)
+
+
+def _is_sound(weights: object) -> bool:
+    """Says whether weights can tell one config from another."""
+    if not isinstance(weights, Reward) or weights.definition not in get_args(Definition):
+        return False
+    both = (weights.performance, weights.stability)
+    return all(isinstance(one, int | float) and 0 <= one < math.inf for one in both) and sum(both) > 0
 
 
 def _center(brief: Brief, encoding: Encoding) -> Point:
@@ -321,7 +356,7 @@ def _deflection(coordinate: float, center: float) -> float:
     return (coordinate - center) / room if room > 0 else 0.0
 
 
-def _line(step: Step | None, episode: Episode | None, terms: Terms) -> str:
+def _line(step: Step | None, episode: Episode | None, terms: Settled) -> str:
     if step is None or episode is None:
         return "nothing measured yet"
     values = ", ".join(f"{name}={value}" for name, value in step.config.items())

@@ -160,7 +160,9 @@ _BYTES_OUT = (".IpExt.OutOctets", ".Ip6.Ip6OutOctets")
 _ALL = (
     StateMetric(
         "cpu_usage", "%", f"busy share {_CPU}", _share("busy"),
-        aliases=("cpu_utilization", "cpu_util", "cpu_percent", "cpu_used_percent", "cpu"),
+        aliases=(
+            "cpu_utilization", "cpu_util", "cpu_percent", "cpu_used_percent", "cpu_usage_percent", "cpu",
+        ),
     ),
     StateMetric("cpu_user", "%", f"programs' share {_CPU}", _share("user"), aliases=("cpu_user_percent",)),
     StateMetric(
@@ -177,7 +179,8 @@ _ALL = (
         _filled("mem.total_bytes", "mem.available_min_bytes"),
         aliases=(
             "memory_used_percent", "mem_utilization", "memory_utilization", "memory_usage", "mem_usage",
-            "mem_used", "mem_used_percent", "memory_percent", "memory",
+            "mem_used", "mem_used_percent", "memory_percent", "memory", "mem_util", "memory_util", "mem",
+            "memory_usage_percent",
         ),
     ),
     StateMetric(
@@ -207,7 +210,10 @@ _ALL = (
     StateMetric(
         "load", "tasks per CPU", "the load average of one minute, divided by the CPUs", _load_per_cpu,
         half=1.0,
-        aliases=("load_average", "load_avg", "loadavg", "load_1min", "load_average_1m", "system_load"),
+        aliases=(
+            "load_average", "load_avg", "loadavg", "load_1min", "load1", "load_average_1m", "load_avg_1m",
+            "system_load",
+        ),
     ),
     StateMetric(
         "runnable_tasks", "tasks", "tasks that run or could, the larger end", _gauge("load.runnable_max"),

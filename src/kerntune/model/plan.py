@@ -73,6 +73,10 @@ class WorkloadChoice:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
+Definition = Literal["spread", "pressure"]
+"""What stability means: see `Reward`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reward:
     """What the search is told: performance and stability, both relative to the neighbouring baseline.
@@ -83,7 +87,7 @@ class Reward:
 
     performance: float = 1.0
     stability: float = 0.0
-    definition: Literal["spread", "pressure"] = "spread"
+    definition: Definition = "spread"
 
 
 @dataclass(frozen=True, slots=True)
