@@ -34,3 +34,9 @@ def test_without_xdg_or_with_a_relative_one_it_is_the_home():
     assert settings({}).state_dir == expected
     assert settings({"XDG_STATE_HOME": "state"}).state_dir == expected
     assert settings({"XDG_STATE_HOME": ""}).state_dir == expected
+
+
+def test_the_machines_directory_is_named_from_the_root():
+    """A relative one would be another one for the next command: what is kept would seem to be lost."""
+    with pytest.raises(InputError, match="no absolute path"):
+        settings({"HOME": "/root", "KERNTUNE_MACHINE_DIR": "machine"})

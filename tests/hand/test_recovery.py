@@ -199,3 +199,29 @@ def test_no_directory_means_nothing_to_do(tmp_path, panel):
     """The first start ever."""
     assert recovery.replay(tmp_path / "none", panel) == ()
     assert recovery.status(tmp_path / "none") == ()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can be somebody else")
+def test_a_directory_that_we_may_not_look_into_is_told(tmp_path):
+    """An ordinary user is not told that nothing is applied, nor that there is nothing to undo."""
+    directory = tmp_path / "journal"
+    directory.mkdir(mode=0o700)
+    told, tell = os.pipe()
+
+    def look():
+        os.setresuid(65534, 65534, 65534)
+        words = [applied.header is None for applied in recovery.status(directory)]
+        words += [found.state for found in recovery.undo(directory)]
+        os.write(tell, repr(words).encode())
+        return 0
+
+    for parent in tmp_path.parents:
+        if parent.name.startswith("pytest"):
+            parent.chmod(0o755)
+    tmp_path.chmod(0o755)
+    os.waitpid(forked(look), 0)
+
+    assert os.read(told, 4096).decode() == "[True, 'foreign']"
+    os.close(told)
+    os.close(tell)

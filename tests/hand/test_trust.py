@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,32 @@ def test_what_others_can_change_is_not(tree, name, how, path):
     assert caught.value.kind == "trust"
     assert str(tree / name) in str(caught.value)
     assert "chown root" in caught.value.hint
+
+
+@pytest.mark.root
+@is_root
+def test_a_file_with_an_access_list_is_not(tree):
+    """Its mode shows the list's mask: root's own group seems to be the one that may write."""
+    hand = tree / "opt/kerntune/hand.py"
+    owner, user, group, mask, other = (
+        (0x01, 6, -1),
+        (0x02, 6, 12345),
+        (0x04, 4, -1),
+        (0x10, 6, -1),
+        (0x20, 4, -1),
+    )
+    entries = b"".join(
+        struct.pack("<HHI", tag, perm, who & 0xFFFFFFFF)
+        for tag, perm, who in (owner, user, group, mask, other)
+    )
+    try:
+        os.setxattr(hand, trust.ACCESS_LIST, struct.pack("<I", 2) + entries)
+    except OSError as error:
+        pytest.skip(f"no access lists here: {error.strerror}")
+    assert hand.stat().st_mode & 0o777 == 0o664
+
+    with pytest.raises(HandError, match="access list"):
+        trust.check([hand])
 
 
 @pytest.mark.root

@@ -47,11 +47,15 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
     the machine lies in /var/lib/kerntune, or $KERNTUNE_MACHINE_DIR.
 
     Raises:
-        InputError: The directory is there, or above it one, that may not be looked into.
+        InputError: The directory is there, or above it one, that may not be looked into; or the machine's is
+            no absolute path: the next command would look for it elsewhere.
     """
     state_home = Path(environ.get("XDG_STATE_HOME") or "")
     base = state_home if state_home.is_absolute() else Path.home() / ".local" / "state"
     machine = Path(environ.get("KERNTUNE_MACHINE_DIR") or "/var/lib/kerntune")
+    if not machine.is_absolute():
+        msg = f"KERNTUNE_MACHINE_DIR is {str(machine)!r}, which is no absolute path"
+        raise InputError(msg, hint="leave it out, or begin it with /")
     found = Settings(base / "kerntune", machine, _caller(environ))
     try:
         hidden = found.state_dir.exists() and not os.access(found.state_dir, os.R_OK | os.X_OK)

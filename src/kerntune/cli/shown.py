@@ -101,7 +101,7 @@ def say_lines(lines: Iterable[str], console: Console, *, style: str = "", indent
     for line in lines:
         if indent and console.is_terminal and len(line) > console.width:
             line = textwrap.fill(line, console.width, subsequent_indent=" " * indent)  # noqa: PLW2901
-        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def say_json(value: object) -> None:

@@ -58,7 +58,8 @@ class Hand:
     ) -> Self:
         """Starts a hand in a session of its own and returns it.
 
-        `prefix` comes first (`["sudo", "-n"]`). `program` is a bundled hand to start instead of our own.
+        `prefix` comes first (`["sudo", "-n"]`); it stays on our terminal, where it has asked for a password.
+        `program` is a bundled hand to start instead of our own.
         `sole` is the label of a study that wants no other hand on this host.
 
         Raises:
@@ -69,7 +70,12 @@ class Hand:
         argv = [*prefix, *hand_argv, "--journal", str(journal_dir), *(["--sole", sole] if sole else [])]
         try:
             process = subprocess.Popen(
-                argv, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+                argv,
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=not prefix,
+                process_group=0 if prefix else None,  # no key of the terminal reaches it
             )
         except OSError as error:
             msg = f"cannot start the hand with {argv[0]}: {error.strerror}"

@@ -77,7 +77,12 @@ def replay(directory: Path, panel: Panel | None = None, *, elsewhere: bool = Tru
 
 
 def status(directory: Path) -> tuple[Applied, ...]:
-    """Returns what is applied now according to the journals of a directory, oldest first."""
+    """Returns what is applied now according to the journals of a directory, oldest first.
+
+    A directory that we may not look into is an entry without a header.
+    """
+    if _is_hidden(directory):
+        return (Applied(str(directory), None, alive=False, changes=()),)
     found = []
     for path in paths(directory):
         with suppress(FileNotFoundError):
@@ -92,6 +97,10 @@ def undo(directory: Path, panel: Panel | None = None, deadline_s: float = 5.0) -
     Raises:
         HandError: a living hand may not be told (kind "permission") or did not go in time (kind "lost").
     """
+    if _is_hidden(directory):
+        return (
+            Recovered(str(directory), "foreign", f"only its owner can look into {directory}: run it as root"),
+        )
     asked = []
     for applied in status(directory):
         if applied.alive:
@@ -99,6 +108,10 @@ def undo(directory: Path, panel: Panel | None = None, deadline_s: float = 5.0) -
             note = f"{len(applied.changes)} changes undone by their hand"
             asked.append(Recovered(applied.journal, "undone", note))
     return (*asked, *replay(directory, panel))
+
+
+def _is_hidden(directory: Path) -> bool:
+    return directory.is_dir() and not os.access(directory, os.R_OK | os.X_OK)
 
 
 def _replayed(path: Path, panel: Panel | None, *, elsewhere: bool) -> Iterator[Recovered]:

@@ -15,6 +15,7 @@ from kerntune.errors import HandError
 
 LONGEST_CHAIN = 40  # links followed for one path, as many as the kernel follows
 ROOT = 0
+ACCESS_LIST = "system.posix_acl_access"
 
 
 def check(paths: Iterable[Path]) -> None:
@@ -84,7 +85,16 @@ def _weakness(path: Path) -> str:
         return "everybody may write to it"
     if facts.st_mode & stat.S_IWGRP and facts.st_gid != ROOT:
         return f"group {facts.st_gid} may write to it"
+    if facts.st_mode & stat.S_IWGRP and ACCESS_LIST in _attributes(path):
+        return "its access list lets others write to it"  # those bits are the list's mask then (acl(5))
     return ""
+
+
+def _attributes(path: Path) -> list[str]:
+    try:
+        return os.listxattr(path)
+    except OSError:
+        return []  # a file system without them
 
 
 def _untrusted(path: Path, why: str) -> HandError:

@@ -14,16 +14,23 @@ FOLDERS = ("/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned", "/usr/lib/tune
 ACTIVE = "/etc/tuned/active_profile"
 DEEPEST = 8  # profiles that include each other for ever
 THP = "/sys/kernel/mm/transparent_hugepage"
+POLICIES = "/sys/devices/system/cpu/cpufreq/policy*"
 FILES = {
     ("vm", "transparent_hugepages"): f"{THP}/enabled",
     ("vm", "transparent_hugepage"): f"{THP}/enabled",
     ("vm", "transparent_hugepage.defrag"): f"{THP}/defrag",
     ("vm", "dirty_ratio"): "/proc/sys/vm/dirty_ratio",
     ("vm", "dirty_background_ratio"): "/proc/sys/vm/dirty_background_ratio",
+    ("vm", "dirty_bytes"): "/proc/sys/vm/dirty_bytes",
+    ("vm", "dirty_background_bytes"): "/proc/sys/vm/dirty_background_bytes",
     ("disk", "elevator"): "/sys/block/*/queue/scheduler",
     ("disk", "readahead"): "/sys/block/*/queue/read_ahead_kb",
     ("disk", "readahead_multiply"): "/sys/block/*/queue/read_ahead_kb",
-    ("cpu", "governor"): "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor",
+    ("cpu", "governor"): f"{POLICIES}/scaling_governor",
+    ("cpu", "energy_performance_preference"): f"{POLICIES}/energy_performance_preference",
+    ("cpu", "min_perf_pct"): "/sys/devices/system/cpu/intel_pstate/min_perf_pct",
+    ("cpu", "max_perf_pct"): "/sys/devices/system/cpu/intel_pstate/max_perf_pct",
+    ("cpu", "no_turbo"): "/sys/devices/system/cpu/intel_pstate/no_turbo",
 }
 """Options of plug-ins that are files of the kernel under another name."""
 

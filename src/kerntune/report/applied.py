@@ -14,7 +14,7 @@ def applied_lines(entries: Iterable[Applied]) -> Iterator[str]:
     """Yields what the journals say is applied now: by whom, since when, and each value with what it was."""
     for entry in entries:
         if entry.header is None:
-            yield f"{entry.journal}: unreadable"
+            yield f"{entry.journal}: unreadable; its owner can tell: sudo kerntune status"
             continue
         if not entry.changes:
             continue

@@ -1,6 +1,7 @@
 """The warden: programs run where and as whom they should, and nothing of them is left, whoever is killed."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -207,6 +208,26 @@ def test_a_living_warden_keeps_its_directory(warden: Warden, directory: Path):
     with Warden(terms(directory)) as other:
         assert other.scratch != warden.scratch
         assert warden.scratch.exists()
+
+
+def test_a_shell_of_somebody_who_looks_around_is_not_ended(directory: Path):
+    """What a killed tuner left has no terminal; whoever has one came later."""
+    left = directory / "kerntune-left"
+    left.mkdir()
+    shell, terminal = pty.fork()
+    if shell == 0:
+        os.chdir(left)
+        os.execv("/bin/sleep", ["sleep", "609"])  # noqa: S606 - an argv list
+    assert eventually(lambda: working_in(left) == ["sleep"])
+
+    with Warden(terms(directory)):
+        pass
+
+    assert not left.exists()
+    assert os.waitpid(shell, os.WNOHANG) == (0, 0)
+    os.kill(shell, signal.SIGKILL)
+    os.waitpid(shell, 0)
+    os.close(terminal)
 
 
 def test_foreign_directories_of_that_name_stay(directory: Path):

@@ -52,7 +52,10 @@ def sweep(directory: Path, account: Account) -> None:
 
 
 def remove(left: Path) -> None:
-    """Ends the programs that work in a directory, and removes it."""
+    """Ends the programs that were left working in a directory, and removes it.
+
+    They have no terminal: a shell of somebody who looks around there is not ours to end.
+    """
     for pid in _working_in(left):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
@@ -63,5 +66,6 @@ def _working_in(directory: Path) -> Iterator[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             with suppress(OSError):
-                if (entry / "cwd").readlink().is_relative_to(directory):
+                terminal = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[4]
+                if terminal == "0" and (entry / "cwd").readlink().is_relative_to(directory):
                     yield int(entry.name)
