@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kerntune.app import Settings, installed, removed
-from kerntune.errors import TargetError
+from kerntune.errors import InputError, TargetError
 
 HERE = Settings(Path("/root/.local/state/kerntune"))
 
@@ -36,12 +36,31 @@ def test_units_are_written_where_systemd_runs(tmp_path: Path):
 
 
 def test_what_was_installed_can_be_removed(tmp_path: Path):
-    """Twice does no harm."""
-    list(installed(HERE, root=tmp_path))
+    """All of it, and nothing that kerntune did not write; twice does no harm."""
+    folder = tmp_path / "etc/systemd/system"
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    list(installed(HERE, "night.service", root=tmp_path))
+    (folder / "sysinit.target.wants").mkdir()
+    (folder / "sysinit.target.wants/kerntune-recover.service").symlink_to(folder / "kerntune-recover.service")
+    other = folder / "other.service.d/kerntune.conf"
+    other.parent.mkdir()
+    other.write_text("[Service]\nNice=5\n")
 
-    assert len(list(removed(root=tmp_path))) == 1
-    assert list(removed(root=tmp_path)) == []
-    assert not (tmp_path / "usr/local/libexec/kerntune-hand").exists()
+    said = list(removed(root=tmp_path))
+
+    assert len([line for line in said if line.startswith("removed ")]) == 4
+    assert "daemon-reload" in said[-1]
+    assert [path for path in tmp_path.rglob("*") if path.is_file() or path.is_symlink()] == [other]
+    assert list(removed(root=tmp_path)) == ["nothing of kerntune's is installed"]
+
+
+@pytest.mark.parametrize("unit", ["ng inx", "x.scope", "../x.service"])
+def test_a_wrong_unit_installs_nothing(tmp_path: Path, unit: str):
+    """The name is looked at first."""
+    with pytest.raises(InputError):
+        list(installed(HERE, unit, root=tmp_path))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

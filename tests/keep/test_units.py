@@ -49,7 +49,7 @@ def test_without_systemd_nothing_is_installed(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["../x.service", "x", "a b.service", "", "x.service\n[Service]"])
+@pytest.mark.parametrize("name", ["../x.service", "x", "x.scope", "a b.service", "", "x.service\n[Service]"])
 def test_a_unit_has_the_name_of_a_unit(name: str):
     """It becomes a path."""
     with pytest.raises(InputError):

@@ -11,7 +11,8 @@ from kerntune.keep.record import File
 FOLDER = "/etc/systemd/system"
 RECOVER = f"{FOLDER}/kerntune-recover.service"
 DROPPED_IN = "kerntune.conf"
-UNIT_NAME = re.compile(r"[\w@.:\\-]+\.(service|scope)")
+UNIT_NAME = re.compile(r"[\w@.:\\-]+\.service")
+OURS = "# Written by kerntune"
 
 RUNTIME = "/run/systemd/system"
 """systemd makes it when it starts a machine (sd_booted(3)); without it there is nothing to install."""
@@ -37,7 +38,7 @@ WantedBy=sysinit.target
 """
 
 DROP_IN = """\
-# Written by kerntune: however {unit} ends, kernel settings that were being tried go back.
+# Written by kerntune: however {unit} ends, kernel settings that kerntune was trying in it go back.
 [Service]
 ExecStopPost=-+{hand} --journal {journal} --recover
 """
@@ -57,7 +58,7 @@ def units(hand: Path, journal: Path) -> tuple[File, ...]:
 
 
 def drop_in(unit: str, hand: Path, journal: Path) -> File:
-    """Returns a drop-in for a unit that runs kerntune, or a service being tuned: its end takes values back.
+    """Returns a drop-in for a unit that runs kerntune: its end takes values back, whoever was killed.
 
     Raises:
         InputError: that is no name of a service, or a path cannot stand in a unit.
@@ -69,10 +70,11 @@ def drop_in(unit: str, hand: Path, journal: Path) -> File:
 
 
 def written(root: Path) -> tuple[Path, ...]:
-    """Returns what `install` has written below a root, and what enabling it has linked."""
+    """Returns what `install` has written below a root, and what enabling it has linked: links first."""
     folder = under(root, FOLDER)
     links = folder.glob(f"*.wants/{Path(RECOVER).name}")
-    return tuple(sorted([*folder.glob(Path(RECOVER).name), *links, *folder.glob(f"*.d/{DROPPED_IN}")]))
+    files = [*folder.glob(f"*.d/{DROPPED_IN}"), *folder.glob(Path(RECOVER).name)]
+    return (*sorted(links), *(path for path in sorted(files) if path.read_text().startswith(OURS)))
 
 
 def install(files: Iterable[File], root: Path) -> tuple[str, ...]:
