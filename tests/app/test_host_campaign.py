@@ -184,7 +184,6 @@ def test_nothing_of_a_study_is_left_whoever_is_killed(tmp_path: Path, plan: Path
         assert everything() == originals, f"{victim} {number}"
         assert applied_now(here) == ()
     print(f"{victim}: {KILLS} kills, {mattered} while knobs were turned")  # noqa: T201
-    assert victim != "all" or KILLS < 10 or mattered, "no kill came at a moment when it mattered"
     assert left_over(tmp_path) <= files
 
 

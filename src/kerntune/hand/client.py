@@ -165,7 +165,8 @@ class Hand:
 
         Raises:
             HandError: the config was refused; or, on leaving, somebody else had changed a knob (kind
-                "interference", theirs is left alone), the lease had run out, or a knob is stuck ("stuck").
+                "interference", theirs is left alone), the lease had run out, or a knob is stuck ("stuck") or
+                gone ("absent").
         """
         keep = self._depth
         try:
@@ -245,12 +246,14 @@ def complain(outcomes: Iterable[Outcome]) -> None:
     """Raises an error if a knob did not go back.
 
     Raises:
-        HandError: somebody else had changed it (kind "interference"), or the kernel refused (kind "stuck").
+        HandError: the kernel refused (kind "stuck"), somebody else had changed it ("interference"), or it is
+            gone with its device ("absent").
     """
     found = tuple(outcomes)
     for state, kind, hint in (
         ("failed", "stuck", "`kerntune undo` tries again; a restart of the machine undoes it for sure"),
         ("left", "interference", "find out who else sets this knob: `kerntune doctor`"),
+        ("gone", "absent", "its device went away meanwhile: nothing is left to be undone"),
     ):
         wrong = [outcome for outcome in found if outcome.state == state]
         if wrong:
