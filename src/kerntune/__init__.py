@@ -8,7 +8,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Wishes", "__version__", "opened_rig", "optimize_os_parameters", "run_rl_optimization", "tune"]
+__all__ = ["Wishes", "__version__", "optimize_os_parameters", "run_rl_optimization", "tune"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,9 +21,5 @@ def __getattr__(name: str) -> Any:
         from kerntune.app import seeds  # noqa: PLC0415 - see above
 
         return getattr(seeds, name)
-    if name == "opened_rig":
-        from kerntune.app import environment  # noqa: PLC0415 - see above
-
-        return environment.opened_rig
     msg = f"module 'kerntune' has no attribute {name!r}"
     raise AttributeError(msg)

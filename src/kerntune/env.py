@@ -10,17 +10,17 @@ study's confirmation may claim a gain: what is measured here is for the agent. d
 import math
 import sys
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field, replace
-from os import PathLike
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-import kerntune
 from kerntune import judge, reward, state
+from kerntune.app.configs import Source
+from kerntune.app.environment import opened_rig
 from kerntune.desk import failure_of, is_reference_first
 from kerntune.encoding import Encoding, Point
 from kerntune.errors import InputError, KerntuneError
@@ -44,7 +44,6 @@ STEPS = 10
 """Steps of an episode when neither the plan nor the caller says how many."""
 
 Floats = NDArray[np.float32]
-Source = Plan | Mapping[str, Any] | str | PathLike[str]
 Opening = AbstractContextManager[tuple[Brief, Rig]]
 """Gives a plan as it stands on a target, and the rig on that target; leaving it closes them."""
 
@@ -127,7 +126,7 @@ class OSTuningEnv(gymnasium.Env[Floats, Floats]):
             raise InputError(msg, hint="there are ansi and human")
         self.render_mode = render_mode
         with ExitStack() as stack:
-            opening: Opening = plan if isinstance(plan, AbstractContextManager) else kerntune.opened_rig(plan)
+            opening: Opening = plan if isinstance(plan, AbstractContextManager) else opened_rig(plan)
             self._brief, self._rig = stack.enter_context(opening)
             self._encoding = Encoding(self._brief.space)
             self._domains = {each.knob.name: each.domain for each in self._brief.space}
