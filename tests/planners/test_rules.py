@@ -24,7 +24,8 @@ VOCABULARY = sorted({phrase for intent in BOOK.intents.values() for phrase in in
 INTENTS = {name: intent.workload.name for name, intent in BOOK.intents.items()}
 NETWORK = ("wan_transfer", "wan_requests", "connections", "udp_bursts")
 TUNED = ("sentences", "host_sentences")
-OTHERS = ("held_out", "unseen", "last", "host_held_out", "host_unseen", "host_last")
+OTHERS = ("held_out", "unseen", "last", "host_held_out", "host_unseen", "host_last", "host_fresh")
+WRONG_PLANS = {"host_fresh": 2}  # as it was first tried; of the other sets one at most
 
 
 def labelled(name: str) -> dict[str, list[str]]:
@@ -40,6 +41,18 @@ def answer(planner: Rules, goal: str) -> str:
     except InputError as error:
         return "not_yet" if "registered yet" in str(error) else "none"
     return planner.explain(goal)[0].intent
+
+
+def offered(planner: Rules, goal: str) -> list[str]:
+    """Returns the intents that a question offers, known by the sentences it quotes."""
+    with pytest.raises(UnclearGoal) as caught:
+        planner.plan(goal)
+    return [
+        name
+        for _, why in caught.value.choices
+        for name, intent in BOOK.intents.items()
+        if f"“{intent.example}”" in why
+    ]
 
 
 def mistakes(planner: Rules, name: str) -> list[tuple[str, str, str]]:
@@ -94,7 +107,7 @@ def test_other_sentences_are_mostly_understood_and_rarely_guessed(planner: Rules
     number = sum(map(len, labelled(name).values()))
 
     assert len(wrong) <= number // 10, wrong
-    assert len([found for _, found, _ in wrong if found in INTENTS]) <= 1, wrong
+    assert len([found for _, found, _ in wrong if found in INTENTS]) <= WRONG_PLANS.get(name, 1), wrong
 
 
 def test_the_planner_keeps_the_seams_promises() -> None:
@@ -195,6 +208,76 @@ def test_two_goals_in_one_sentence_get_both_as_choices(planner: Rules) -> None:
     assert {workload for workload, _ in caught.value.choices} == {"wan_transfer", "connections"}
 
 
+@pytest.mark.parametrize(
+    ("goal", "intents"),
+    [
+        ("web server and database on one machine", ["web_server", "database_transactions"]),
+        ("mixed OLTP and analytics", ["database_transactions", "database_analytics"]),
+        ("nginx + postgres", ["web_server", "database_transactions"]),
+        ("LAMP stack", ["database_transactions", "web_server"]),
+        ("high throughput and low latency", ["database_transactions", "low_latency"]),
+    ],
+)
+def test_the_question_offers_the_goals_that_were_named(planner: Rules, goal: str, intents: list[str]) -> None:
+    """Each part of the sentence keeps its goal, however few its points are beside the others."""
+    assert offered(planner, goal) == intents
+
+
+def test_three_programs_are_asked_about(planner: Rules) -> None:
+    """Their names take each other's points, and the sentence is understood all the same."""
+    assert "database_transactions" in offered(planner, "redis, nginx and postgres")
+
+
+@pytest.mark.parametrize(
+    "goal",
+    ["optimize for I/O", "disk I/O", "io bound", "storage", "iowait is high", "optimize disk performance"],
+)
+def test_input_and_output_are_asked_about_among_files(planner: Rules, goal: str) -> None:
+    """Writes, reads in order and random reads: one workload, told apart by what they are."""
+    assert offered(planner, goal) == ["file_writes", "sequential_reads", "random_reads"]
+
+
+def test_memory_and_io_are_offered_both(planner: Rules) -> None:
+    """A "Memory + I/O workload" is about both."""
+    found = offered(planner, "Memory + I/O workload")
+
+    assert {"memory_access", "file_writes"} <= set(found)
+
+
+def test_choices_of_one_workload_are_told_apart(planner: Rules) -> None:
+    """Every choice begins with what it is, and so does its line of the message."""
+    with pytest.raises(UnclearGoal) as caught:
+        planner.plan("optimize disk performance")
+
+    _, *lines = str(caught.value).splitlines()
+    summaries = [BOOK.intents[name].summary for name in ("file_writes", "sequential_reads", "random_reads")]
+    assert [why.split(":")[0] for _, why in caught.value.choices] == summaries
+    assert [line.strip().split(":")[0] for line in lines] == summaries
+
+
+@pytest.mark.parametrize(
+    "goal", ["optimize for throughput", "reduce latency", "reduce tail latency on this server"]
+)
+def test_a_measure_alone_is_asked_about(planner: Rules, goal: str) -> None:
+    """Neither the sandbox nor a program of the machine is guessed from "throughput" or "latency"."""
+    assert {BOOK.intents[name].target for name in offered(planner, goal)} == {"netns", "host"}
+
+
+@pytest.mark.parametrize(
+    ("goal", "intent"),
+    [
+        ("reduce latency", "unclear"),
+        ("reduce latency on this machine", "low_latency"),
+        ("reduce network latency", "request_latency"),
+        ("low latency", "low_latency"),
+        ("low latency over the WAN", "request_latency"),
+    ],
+)
+def test_the_place_decides_between_network_and_machine(planner: Rules, goal: str, intent: str) -> None:
+    """A host's low latency is a goal of its own; a network's is another."""
+    assert answer(planner, goal) == intent
+
+
 def test_a_narrow_lead_is_no_decision(planner: Rules) -> None:
     """Five points against four: both are offered."""
     scores = planner.explain("bulk transfer data p99")
@@ -264,6 +347,9 @@ def test_a_database_gets_a_plan_of_twelve_minutes(planner: Rules) -> None:
 @pytest.mark.parametrize(
     ("goal", "workload", "options"),
     [
+        ("optimize for low latency", "perf_bench", {"bench": "sched-pipe"}),
+        ("high frequency trading", "perf_bench", {"bench": "sched-pipe"}),
+        ("don't optimize postgres, optimize nginx", "http", {"content": "static"}),
         ("Optimize my system for memory-intensive workloads", "memory", {"access": "read"}),
         ("optimize PostgreSQL for heavy writes", "pgbench", {"mode": "read-write"}),
         ("Optimize system for PostgreSQL workload", "pgbench", {"mode": "read-write"}),
@@ -292,11 +378,25 @@ def test_the_workload_is_the_sentences(
 
 def test_a_stand_in_is_admitted(planner: Rules) -> None:
     """Who names MySQL is told that PostgreSQL is measured, where the plan's reader looks first."""
-    plan = planner.plan("tune for MySQL")
+    assert "stand-in" in planner.plan("tune for MySQL").hints[0].reason
+    assert "stand-in" not in planner.plan("tune for PostgreSQL").hints[0].reason
 
-    assert "stand-in" in plan.hints[0].reason
-    assert planner.notes("tune for MySQL") != ()
-    assert planner.notes("tune for PostgreSQL") == ()
+
+def test_a_command_in_the_sentence_is_not_run_and_said_so(planner: Rules) -> None:
+    """In the plan, in a question and in an error: how to give it stands where the user looks."""
+    told = "is not run: a command is taken from --command alone"
+
+    assert f"“pgbench -c …” {told}" in planner.plan("pgbench -c 50 -j 4 -T 30 testdb").hints[0].reason
+    for goal in ("mixed OLTP and analytics by sysbench --threads=8", "./bench.sh --threads 8"):
+        with pytest.raises(InputError) as caught:
+            planner.plan(goal)
+        assert f"--threads …” {told}" in caught.value.hint
+
+
+@pytest.mark.parametrize("goal", ["read-only postgres replica", "postgres - many small transactions"])
+def test_a_hyphen_is_no_command(planner: Rules, goal: str) -> None:
+    """Only a program with an option is one."""
+    assert "--command" not in planner.plan(goal).hints[0].reason
 
 
 def test_a_programs_name_outweighs_words_for_any_program(planner: Rules) -> None:
@@ -316,14 +416,15 @@ def test_no_security_setting_is_ever_offered() -> None:
     ] == []
 
 
-def test_nonsense_gets_what_is_understood_with_three_examples(planner: Rules) -> None:
-    """All summaries, three example sentences."""
-    intents = BOOK.intents.values()
+def test_nonsense_gets_what_is_understood_line_by_line(planner: Rules) -> None:
+    """One line each, with a sentence that says it."""
     with pytest.raises(InputError) as caught:
         planner.plan("make me a sandwich")
 
-    assert all(intent.summary in caught.value.hint for intent in intents)
-    assert sum(intent.example in caught.value.hint for intent in intents) == 3
+    _, *lines = caught.value.hint.splitlines()
+    assert sorted(line.strip() for line in lines) == sorted(
+        f"{intent.summary}: “{intent.example}”" for intent in BOOK.intents.values()
+    )
 
 
 def test_a_very_long_goal_is_refused_without_reading_it(planner: Rules) -> None:
@@ -347,15 +448,11 @@ def test_the_choice_can_be_explained(planner: Rules) -> None:
 
 
 def test_what_was_bent_is_noted(planner: Rules) -> None:
-    """The link carries 1 Gbit/s, whatever the sentence says; the note says so."""
-    (note,) = planner.notes("maximize throughput over 10 Gbit/s with 150 ms")
+    """The link carries 1 Gbit/s, whatever the sentence says; the first starting point says so."""
+    plan = planner.plan("maximize throughput over 10 Gbit/s with 150 ms")
 
-    assert "1000 Mbit/s" in note
-    assert "10 Gbit/s" in note
-    assert planner.plan("maximize throughput over 10 Gbit/s with 150 ms").target_options == {
-        "rate_mbit": 1000.0,
-        "rtt_ms": 150.0,
-    }
+    assert "planned at 1000 Mbit/s, not 10 Gbit/s" in plan.hints[0].reason
+    assert plan.target_options == {"rate_mbit": 1000.0, "rtt_ms": 150.0}
 
 
 def test_control_characters_do_not_reach_the_plan(planner: Rules) -> None:

@@ -37,6 +37,15 @@ def test_hyphens_underscores_and_case_do_not_matter() -> None:
     assert stems("TIME_WAIT") == stems("time-wait") == stems("Time  wait") == [stem("time"), stem("wait")]
 
 
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [("I/O", "io"), ("disk I/O-bound", "disk io bound"), ("a + b", "a and b"), ("c++", "c")],
+)
+def test_signs_that_stand_for_words_are_read(text: str, plain: str) -> None:
+    """The "I" of I/O is not the user, and "+" between two words joins them."""
+    assert stems(text) == stems(plain)
+
+
 def test_apostrophes_do_not_split_a_word() -> None:
     """Both kinds of apostrophe are dropped: don't is one word."""
     assert stems("don't") == stems("don\u2019t") == ["dont"]

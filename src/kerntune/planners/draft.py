@@ -1,8 +1,10 @@
 """Draft: makes a plan of an intent's rules, the numbers of the sentence, and the catalogue's sources."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kerntune.catalog import Catalog
 from kerntune.errors import Fault, PlanError
@@ -13,6 +15,8 @@ from kerntune.planners.numbers import Number
 from kerntune.planners.rulebook import HintRule, Intent, KnobRule, ObjectiveRule, WorkloadRule
 
 MIB = 1 << 20
+COMMAND = re.compile(r"(?<!\S)[\w./]*[A-Za-z]\S*\s--?[A-Za-z][\w-]*")
+"""A program with an option: "wrk -t4", "sysbench --threads"; not "read-only", not "a - b"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,13 @@ class Link:
         return float(self.options.get("rtt_ms", 0.0)) / 1e3
 
 
-def notes(intent: Intent, goal: str, numbers: Sequence[Number]) -> tuple[str, ...]:
-    """Returns what a plan does differently from the sentence's words and numbers, and why."""
-    return (*(rule.text for rule in intent.notes if _says(goal, rule.when)), *link(intent, numbers).notes)
+def unused(goal: str) -> tuple[str, ...]:
+    """Returns what is said of a command in the sentence ("pgbench -c 50"): it is never run."""
+    found = COMMAND.search(goal)
+    if found is None:
+        return ()
+    told = "a command is taken from --command alone, and --metric names the number it prints"
+    return (f"“{found.group()} …” is not run: {told}",)
 
 
 def link(intent: Intent, numbers: Sequence[Number]) -> Link:
@@ -65,12 +73,13 @@ def plan(name: str, intent: Intent, goal: str, numbers: Sequence[Number], catalo
     stretch = _stretch(intent, path)
     objective = _objective(intent.objectives, goal)
     picks = _picks(name, intent.knobs, catalog)
+    told = (*(rule.text for rule in intent.notes if _says(goal, rule.when)), *unused(goal), *path.notes)
     return Plan(
         goal=goal,
         workload=WorkloadChoice(intent.workload.name, _options(intent.workload, goal, stretch)),
         objective=Objective(objective.metric, objective.direction, objective.smallest_gain),
         picks=picks,
-        hints=tuple(_hints(intent.hints, path, picks, notes(intent, goal, numbers))),
+        hints=tuple(_hints(intent.hints, path, picks, told)),
         guards=tuple(
             Guard(rule.metric, rule.direction, rule.limit, rule.reason)
             for rule in intent.guards
@@ -90,8 +99,12 @@ def _objective(rules: Sequence[ObjectiveRule], goal: str) -> ObjectiveRule:
 
 def _says(goal: str, phrases: Sequence[str]) -> bool:
     """Returns whether the sentence holds one of the phrases, word for word but for endings."""
-    stems, *wanted = ([word.stem for word in words.split(text)] for text in (goal, *phrases))
-    return any(f" {' '.join(phrase)} " in f" {' '.join(stems)} " for phrase in wanted)
+    return any(_stems(phrase) in _stems(goal) for phrase in phrases)
+
+
+@lru_cache(maxsize=1024)
+def _stems(text: str) -> str:
+    return f" {' '.join(word.stem for word in words.split(text))} "
 
 
 def _stretch(intent: Intent, path: Link) -> float:

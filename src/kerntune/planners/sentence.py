@@ -8,6 +8,7 @@ loss").
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 
 from kerntune.planners import words
 from kerntune.planners.rulebook import AGAINST, Language, Rulebook
@@ -50,9 +51,16 @@ class Understanding:
     about_improving: bool
     is_errand: bool
 
-    def points(self, owner: str, *, part: int | None = None) -> float:
-        """Returns what speaks for an intent or subject, in all or in one part of the sentence."""
-        return sum(match.points for match in self.of(owner) if part is None or match.part == part)
+    @property
+    def place(self) -> str:
+        """Returns the target that the sentence's place suggests, empty if it names none or both."""
+        if self.about_networks == self.about_systems:
+            return ""
+        return "netns" if self.about_networks else "host"
+
+    def points(self, owner: str) -> float:
+        """Returns what speaks for an intent or subject."""
+        return sum(match.points for match in self.of(owner))
 
     def of(self, owner: str) -> tuple[Match, ...]:
         """Returns the matches that speak for or against an intent or subject."""
@@ -72,6 +80,17 @@ class Phrase:
     text: str
     points: tuple[tuple[str, float], ...]
     trouble_of: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What one phrase of the rules gives one owner; `is_trouble` if it names what is wished away."""
+
+    stems: tuple[str, ...]
+    text: str
+    owner: str
+    points: float
+    is_trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,22 +200,22 @@ class Reader:
         return any(tuple(said[: len(phrase)]) == phrase for phrase in self._language["errands"])
 
     def _vocabulary(self, rulebook: Rulebook) -> list[Phrase]:
-        rules: list[tuple[str, str, float, bool]] = []
+        weights = sorted(self._weights(rulebook), key=attrgetter("stems"))
+        grouped = [_phrase(stems, list(group)) for stems, group in groupby(weights, attrgetter("stems"))]
+        return sorted(grouped, key=lambda phrase: (-len(phrase.stems), phrase.stems))
+
+    def _weights(self, rulebook: Rulebook) -> Iterator[Weight]:
         for name, intent in rulebook.intents.items():
             troubles = {self._content(text) for text in intent.vocabulary.troubles}
             for text, points in intent.vocabulary.weights().items():
-                rules.append((text, name, points, self._content(text) in troubles))
-        rules += self._against_strangers(rulebook)
+                stems = self._content(text)
+                yield Weight(stems, text, name, points, stems in troubles)
+        yield from self._against_strangers(rulebook)
         for name, subject in rulebook.subjects.items():
-            rules += [(text, name, SUBJECT_POINTS, True) for text in subject.words]
-        rules.sort(key=lambda rule: self._content(rule[0]))
-        grouped = [
-            _phrase(stems, list(group))
-            for stems, group in groupby(rules, lambda rule: self._content(rule[0]))
-        ]
-        return sorted(grouped, key=lambda phrase: (-len(phrase.stems), phrase.stems))
+            for text in subject.words:
+                yield Weight(self._content(text), text, name, SUBJECT_POINTS, is_trouble=True)
 
-    def _against_strangers(self, rulebook: Rulebook) -> Iterator[tuple[str, str, float, bool]]:
+    def _against_strangers(self, rulebook: Rulebook) -> Iterator[Weight]:
         """Yields the names of programs as rules against every intent that does not know them."""
         known = {
             name: {self._content(text) for text in intent.vocabulary.weights()}
@@ -204,8 +223,10 @@ class Reader:
         }
         for intent in rulebook.intents.values():
             for text in intent.vocabulary.named:
-                strangers = (name for name, phrases in known.items() if self._content(text) not in phrases)
-                yield from ((text, name, AGAINST, False) for name in strangers)
+                stems = self._content(text)
+                for name, phrases in known.items():
+                    if stems not in phrases:
+                        yield Weight(stems, text, name, AGAINST)
 
     def _content(self, text: str) -> tuple[str, ...]:
         """Returns a phrase's stems without fillers, remembered: each intent asks for it again."""
@@ -216,10 +237,10 @@ class Reader:
         return self._contents[text]
 
 
-def _phrase(stems: tuple[str, ...], rules: Sequence[tuple[str, str, float, bool]]) -> Phrase:
-    points = {owner: points for _, owner, points, _ in rules}
-    troubles = frozenset(owner for _, owner, _, trouble in rules if trouble)
-    return Phrase(stems, rules[0][0], tuple(points.items()), troubles)
+def _phrase(stems: tuple[str, ...], weights: Sequence[Weight]) -> Phrase:
+    points = {weight.owner: weight.points for weight in weights}
+    troubles = frozenset(weight.owner for weight in weights if weight.is_trouble)
+    return Phrase(stems, weights[0].text, tuple(points.items()), troubles)
 
 
 def _spans(

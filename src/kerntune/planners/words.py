@@ -12,8 +12,10 @@ COMPOUNDS = (
     (re.compile(r"\bin[\s-](?:memory|ram)\b"), "inmemory"),
     (re.compile(r"\bmake\s+-?j\s*\d*\b"), "makej"),
     (re.compile(r"\bgroup\s+by\b"), "groupby"),
+    (re.compile(r"\bi/o\b"), "io"),
+    (re.compile(r"(?<=\s)[+&](?=\s)"), "and"),
 )
-"""What is one word, though it is written as two of which the first says nothing by itself."""
+"""What is one word, though it is written as signs, or as two of which the first says nothing by itself."""
 
 SHORTEST_TYPO = 5  # shorter words have too many neighbours
 CLOSENESS = 0.84  # of difflib's ratio: one slip in five letters, two in nine
