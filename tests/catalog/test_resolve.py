@@ -198,6 +198,15 @@ def test_nothing_left_is_an_error_that_says_why_of_each() -> None:
     assert caught.value.faults[1].problem == "since 6.14"
 
 
+def test_knobs_of_the_whole_machine_are_tuned_on_the_host() -> None:
+    """A database's plan in a sandbox: what to do is said once, whatever the knobs."""
+    whole = Absence(AbsenceReason.NAMESPACE, "there is one for the whole machine")
+    with pytest.raises(PlanError) as caught:
+        resolved(pick("net.ipv4.tcp_tw_reuse_delay"), net__ipv4__tcp_tw_reuse_delay=whole)
+
+    assert "--target host" in caught.value.hint
+
+
 def test_no_picks_at_all_are_an_error() -> None:
     """A plan without knobs has nothing to study."""
     with pytest.raises(PlanError):

@@ -86,10 +86,13 @@ def resolve(
     if not dimensions:
         number = {pick.knob: index for index, pick in enumerate(picks)}
         faults = [Fault(f"knobs[{number[name]}].knob", name, why.detail) for name, why in left_out]
+        is_elsewhere = {why.reason for _, why in left_out} == {AbsenceReason.NAMESPACE}
         raise PlanError(
             source,
             faults or [Fault("knobs", (), "names no knob")],
-            hint="`kerntune doctor` says what can be tuned",
+            hint="these are the machine's own knobs: --target host turns them"
+            if is_elsewhere
+            else "`kerntune doctor` says what can be tuned",
         )
     notes = tuple(line for pick in picks for line in _note(pick, dimensions.get(pick.knob)))
     return Resolution(_space(constraints, dimensions, readings), left_out, notes)
