@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kerntune.catalog import load
 from kerntune.model.knob import Choice, Knob, Range, Risk, Rollback, Scope
 from kerntune.owners import managers, owners, sysctl, tmpfiles, tuned, udev
 from kerntune.owners.setting import Setting
@@ -183,6 +184,16 @@ def test_tuned_owns_what_its_profile_and_those_it_includes_write(tmp_path: Path)
     found = owners([THP, SWAPPINESS, SCHEDULER], tmp_path)
 
     assert found == {THP.name: "tuned (profile mine)", SWAPPINESS.name: "tuned (profile mine)"}
+
+
+def test_tuned_owns_the_cpus_as_the_catalogue_names_them(tmp_path: Path):
+    """Its options are no files; what they stand for is."""
+    with_tuned(tmp_path)
+    put(tmp_path, "/etc/tuned/mine/tuned.conf", "[cpu]\ngovernor=performance\nmin_perf_pct=100\n")
+    policy = load().find("cpu.cpufreq.policy0.scaling_governor")
+    pstate = next(knob for knob in load().knobs.values() if knob.path.endswith("intel_pstate/min_perf_pct"))
+
+    assert owners([policy, pstate], tmp_path).keys() == {policy.name, pstate.name}
 
 
 def test_tuned_that_does_not_run_owns_nothing(tmp_path: Path):
