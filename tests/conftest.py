@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# A machine that is busy is no fault of the code: timings live in benchmarks.
-settings.register_profile("kerntune", deadline=None)
+# A machine that is busy is no fault of the code: timings live in benchmarks. Examples are new in every run,
+# but in CI, where each run is to say something of the change alone.
+settings.register_profile(
+    "kerntune",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("kerntune")
 
 SYSTEMD = "/lib/systemd/systemd"
