@@ -102,6 +102,11 @@ def test_a_plan_goes_to_a_file_and_is_carried_out_from_it(tmp_path: Path):
         (["tune", GOAL, "--optimizer", "magic"], 2, "magic"),
         (["tune", GOAL, "--trials", "0"], 2, "--trials"),
         (["tune", GOAL, "--time", "nan"], 2, "--time"),
+        (["plan", GOAL, "--time", "inf"], 2, "budget.time_s: must be a finite number"),
+        (["tune", GOAL, "--seed", "4294967296"], 2, "--seed"),
+        (["tune", GOAL, "--optimizer", "magic", "--dry-run"], 2, "magic"),
+        (["tune", GOAL, "--policy", "/nope", "--dry-run"], 2, "cannot read the policy /nope"),
+        (["tune", GOAL, "--command", "", "--metric", "speed"], 2, "command of the benchmark is empty"),
         (["tune", GOAL, "--command", "true"], 2, "--metric"),
         (["tune", GOAL, "--command", "echo x", "--metric", "speed", "--reader", "tarot"], 2, "tarot"),
         (["run", "/does/not/exist.json"], 2, "exist"),
@@ -123,6 +128,39 @@ def test_wrong_input_ends_with_2_and_says_what_to_do(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+CONFIG = {
+    "workload_name": "my-workload",
+    "reward_metric": "speed",
+    "benchmark_command": ECHO_KNOB,
+    "action_space": [{"param": KNOB, "min": 128}],
+    "training_config": {"total_timesteps": 200, "n_steps": 64, "benchmark_timeout": 15},
+    "target": "netns",
+    "author": "me",
+}
+
+
+def test_a_config_is_looked_at_as_json(tmp_path: Path):
+    """Its notes are in the data; faults too, with what would only fail at the start."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(CONFIG))
+    checked = kerntune("run", str(path), "--check", "--json", state=tmp_path)
+    looked_at = kerntune("run", str(path), "--dry-run", "--json", state=tmp_path)
+    assert checked.returncode == looked_at.returncode == 0
+    assert json.loads(checked.stdout)["faults"] == []
+    found = json.loads(looked_at.stdout)
+    assert (found["success"], found["workload_name"], found["improvement"]) == (True, "my-workload", 0.0)
+    assert set(json.loads(checked.stdout)["notes"]) < set(found["notes"])
+    assert any("author" in note for note in found["notes"])
+
+    path.write_text(json.dumps({**CONFIG, "optimizer": "nope", "training_config": {"n_steps": 1}}))
+    refused = kerntune("run", str(path), "--check", "--json", state=tmp_path)
+    assert refused.returncode == 2
+    assert {fault["field"] for fault in json.loads(refused.stdout)["faults"]} == {
+        "optimizer", "training_config.n_steps",
+    }  # fmt: skip
+    assert "training_config.n_steps: must be at least 2" in refused.stderr
 
 
 def test_a_broken_benchmark_ends_with_4_and_shows_its_output(tmp_path: Path):

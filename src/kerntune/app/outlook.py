@@ -1,18 +1,20 @@
 """The outlook on a study: its target opened, its knobs read, nothing written yet."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kerntune import host
 from kerntune.app.plugins import plugin
+from kerntune.app.results import workload_name
 from kerntune.app.settings import Settings
 from kerntune.catalog import Catalog, expanded, filled, names_to_read, resolve
-from kerntune.errors import InputError
-from kerntune.interfaces import Link, MetricSpec, Prepares, Target, Workload
+from kerntune.encoding import Encoding, Task
+from kerntune.errors import Fault, InputError, PlanError
+from kerntune.interfaces import Link, MetricSpec, Optimizer, Prepares, Target, Workload
 from kerntune.model.knob import Config
-from kerntune.model.plan import Plan
+from kerntune.model.plan import Pick, Plan
 from kerntune.model.space import Space
 from kerntune.owners import owners
 from kerntune.search import Brief
@@ -51,9 +53,28 @@ def open_target(
 
 @contextmanager
 def looked_at(plan: Plan, here: Settings, catalog: Catalog) -> Iterator[Outlook]:
-    """Opens a plan's target only to look, and says what a study would do there."""
+    """Opens a plan's target only to look, and says what a study would do there, with its optimizer's note.
+
+    Raises:
+        KerntuneError: what a study would end with before it began.
+    """
     with open_target(plan, here, catalog) as target:
-        yield outlook(plan, target, catalog, made_workload(plan))
+        found = outlook(plan, target, catalog, made_workload(plan))
+        note = getattr(made_optimizer(found), "note", "")
+        yield replace(found, limits=(*found.limits, note)) if note else found
+
+
+def made_optimizer(found: Outlook) -> Optimizer:
+    """Returns the plan's optimizer with its starting points.
+
+    Raises:
+        InputError: an option of it is wrong, or it cannot search these knobs.
+    """
+    plan, encoding = found.brief.plan, Encoding(found.brief.space)
+    start = tuple(encoding.encode(config) for config in found.starts)
+    task = Task(encoding.cube, start, plan.seed, plan.budget.trials, plan.optimizer_options)
+    optimizer: Optimizer = plugin("optimizers", plan.optimizer)(task)
+    return optimizer
 
 
 def made_workload(plan: Plan) -> Workload:
@@ -75,7 +96,10 @@ def outlook(plan: Plan, target: Target, catalog: Catalog, workload: Workload) ->
     """
     picks, absent = expanded(plan.picks, target.devices)
     readings = target.read(names_to_read(catalog, picks))
-    resolution = resolve(catalog, picks, readings, circumstances=host.circumstances())
+    try:
+        resolution = resolve(catalog, picks, readings, circumstances=host.circumstances())
+    except PlanError as error:
+        raise PlanError(error.source, _by_name(error.faults, picks), hint=error.hint) from error
     left_out = [f"left out {name}: {why.detail}" for name, why in (*absent, *resolution.left_out)]
     return Outlook(
         brief=Brief(plan, resolution.space, objective_metric(plan, workload, None)),
@@ -84,6 +108,16 @@ def outlook(plan: Plan, target: Target, catalog: Catalog, workload: Workload) ->
         owners=owners([dimension.knob for dimension in resolution.space]) if plan.target == HOST else {},
         is_felt=plan.target == HOST,
     )
+
+
+def _by_name(faults: Sequence[Fault], picks: Sequence[Pick]) -> list[Fault]:
+    """Returns faults of picks under the knobs' names: what else they are called is the file's affair."""
+    names = {f"knobs[{index}]": pick.knob for index, pick in enumerate(picks)}
+    fields = [fault.field.removesuffix(".knob").partition(".") for fault in faults]
+    return [
+        replace(fault, field=f"{names.get(where, where)}{dot}{rest}")
+        for fault, (where, dot, rest) in zip(faults, fields, strict=True)
+    ]
 
 
 def objective_metric(plan: Plan, workload: Workload, link: Link | None) -> MetricSpec:
@@ -126,12 +160,16 @@ def with_link(brief: Brief, workload: Workload, link: Link | None) -> Brief:
     return replace(brief, metric=objective_metric(brief.plan, workload, link))
 
 
-def outlook_data(found: Outlook) -> dict[str, Any]:
-    """Returns an outlook as JSON-ready data."""
+def outlook_data(found: Outlook, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Returns an outlook as JSON-ready data: a result's keys, empty, and what would be tried.
+
+    `notes` are those on the plan's file; they come first.
+    """
     brief = found.brief
     return {
+        "success": True,
         "dry_run": True,
-        "workload_name": brief.plan.workload.name,
+        "workload_name": workload_name(brief.plan),
         "target": brief.plan.target,
         "objective": {"metric": brief.metric.name, "unit": brief.metric.unit},
         "knobs": [
@@ -145,6 +183,13 @@ def outlook_data(found: Outlook) -> dict[str, Any]:
             for dimension in brief.space
         ],
         "starts": [dict(brief.space.changed(config)) for config in found.starts],
-        "notes": list(found.limits),
+        "best_config": {},
+        "minimal_config": {},
+        "best_reward": None,
+        "baseline_reward": None,
+        "improvement": 0.0,
+        "total_episodes": 0,
+        "verdict": None,
+        "notes": [*notes, *found.limits],
         "written": [],
     }

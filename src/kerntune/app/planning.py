@@ -4,11 +4,14 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kerntune.app.plugins import plugin, plugins
+from kerntune.app.configs import known, plan_from
+from kerntune.app.plugins import plugin
 from kerntune.catalog import load
+from kerntune.errors import InputError
 from kerntune.keep import hint_from
+from kerntune.model.knob import Value
 from kerntune.model.plan import Budget, Direction, Objective, Pick, Plan, WorkloadChoice
-from kerntune.planfile import Known, dump_plan, load_plan
+from kerntune.planfile import check_plan, dump_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +58,83 @@ def make_plan(goal: str, wishes: Wishes | None = None, *, planner: str = "rules"
 
     Raises:
         UnclearGoal: The sentence fits several plans.
-        InputError: The sentence fits none, or a name is not registered.
+        InputError: The sentence fits none, or a wish has a fault.
     """
-    wishes = wishes or Wishes()
     plan: Plan = plugin("planners", planner)(load()).plan(goal)
+    return wished(plan, wishes or Wishes())
+
+
+def wished(plan: Plan, wishes: Wishes) -> Plan:
+    """Returns a plan with the user's wishes put in, checked as a plan file is.
+
+    Options of an optimizer that is not wanted go with it.
+
+    Raises:
+        PlanError: every fault of the plan as it is wished.
+        InputError: a start cannot be read; the policy is not of the optimizer that is wished.
+    """
+    optimizer = wishes.optimizer or ("ppo" if wishes.policy else plan.optimizer)
+    options = dict(plan.optimizer_options) if optimizer == plan.optimizer else {}
+    if wishes.policy is not None:
+        if optimizer != "ppo":
+            msg = f"a policy is of the optimizer ppo, not of {optimizer}"
+            raise InputError(msg, hint="leave the policy or the optimizer out")
+        options["policy"] = str(wishes.policy)
     plan = replace(
         plan,
         target=wishes.target or plan.target,
-        optimizer=wishes.optimizer or plan.optimizer,
+        optimizer=optimizer,
+        optimizer_options=options,
         seed=plan.seed if wishes.seed is None else wishes.seed,
-        budget=Budget(wishes.trials or plan.budget.trials, wishes.time_s or plan.budget.time_s),
+        budget=Budget(
+            plan.budget.trials if wishes.trials is None else wishes.trials,
+            plan.budget.time_s if wishes.time_s is None else wishes.time_s,
+        ),
     )
-    if wishes.policy is not None:
-        options = {**plan.optimizer_options, "policy": str(wishes.policy)}
-        plan = replace(plan, optimizer="ppo", optimizer_options=options)
     for path in wishes.starts:
-        plan = started_from(plan, path)
-    return measured_by(plan, wishes.benchmark) if wishes.benchmark else plan
+        plan = started_from(plan, Path(path))
+    if wishes.benchmark is not None:
+        plan = measured_by(plan, wishes.benchmark)
+    return check_plan(plan, load(), known())
 
 
 def started_from(plan: Plan, path: Path) -> Plan:
-    """Returns a plan that tries the values of a file first; its knobs are searched, too.
+    """Returns a plan that tries the values of a file first; its knobs are searched, too, and as far as that.
 
     Raises:
         InputError: the file cannot be read, or holds nothing that may be tried.
     """
     hint, _ = hint_from(path, load())
     picked = {pick.knob for pick in plan.picks}
-    added = tuple(Pick(name, hint.reason, str(path)) for name in hint.config if name not in picked)
-    return replace(plan, picks=(*plan.picks, *added), hints=(hint, *plan.hints))
+    widened = [_reaching(pick, hint.config.get(pick.knob)) for pick in plan.picks]
+    added = [Pick(name, hint.reason, str(path)) for name in hint.config if name not in picked]
+    return replace(plan, picks=(*widened, *added), hints=(hint, *plan.hints))
+
+
+def _reaching(pick: Pick, value: Value | None) -> Pick:
+    """Returns a pick with a value inside its bounds, or among its values."""
+    if value is None:
+        return pick
+    if pick.values:
+        return replace(pick, values=tuple(dict.fromkeys((*pick.values, value))))
+    if isinstance(value, str):
+        return pick
+    return replace(
+        pick,
+        low=None if pick.low is None else min(pick.low, value),
+        high=None if pick.high is None else max(pick.high, value),
+    )
 
 
 def measured_by(plan: Plan, benchmark: Benchmark) -> Plan:
-    """Returns a plan measured by the user's benchmark; no guards, as its other metrics are unknown."""
+    """Returns a plan measured by the user's benchmark; no guards, as its other metrics are unknown.
+
+    Raises:
+        InputError: there is no command.
+    """
+    if not benchmark.command.strip():
+        msg = "the command of the benchmark is empty"
+        raise InputError(msg, hint="a shell command that prints the metric, as --command or in Benchmark")
     metric = {"name": benchmark.metric, "direction": str(benchmark.direction)}
     options = {
         "command": benchmark.script,
@@ -100,15 +147,7 @@ def measured_by(plan: Plan, benchmark: Benchmark) -> Plan:
         workload=WorkloadChoice("command", options),
         objective=Objective(benchmark.metric, benchmark.direction, plan.objective.smallest_gain),
         guards=(),
-    )
-
-
-def known() -> Known:
-    """Returns the names that plans may use: every registered plug-in's."""
-    return Known(
-        workloads=frozenset(plugins("workloads")),
-        optimizers=frozenset(plugins("optimizers")),
-        targets=frozenset(plugins("targets")),
+        also=(),
     )
 
 
@@ -117,13 +156,5 @@ def plan_text(plan: Plan) -> str:
     return dump_plan(plan)
 
 
-def read_plan(path: Path, *, skip_missing: bool = False) -> tuple[Plan, tuple[str, ...]]:
-    """Returns the plan in a file, and notes on what of it cannot be honoured.
-
-    With `skip_missing`, knobs that kernels no longer have are left out with a note.
-
-    Raises:
-        PlanError: Every fault of the file.
-        InputError: The file cannot be read.
-    """
-    return load_plan(path, load(), known(), skip_missing=skip_missing, directory=Path.cwd())
+read_plan = plan_from
+"""The command line's word for it."""

@@ -5,24 +5,26 @@ from typing import Any
 
 from kerntune.app.pasting import pasted
 from kerntune.catalog import Catalog
+from kerntune.model.plan import Plan
 from kerntune.model.trial import Ending, FailureKind, Result, Trial
 from kerntune.model.verdict import Outcome
+from kerntune.planfile import CONFIG_PLANNER
 from kerntune.store import Run, RunState
 
 TARGET_KINDS = {FailureKind.REFUSED, FailureKind.INTERFERENCE, FailureKind.TARGET}
 
 
-def result_data(run: Run) -> dict[str, Any]:
-    """Returns the result of a stored run as JSON-ready data.
+def workload_name(plan: Plan) -> str:
+    """Returns what the user calls the workload: a config gives it a name, else it is the registered one."""
+    return plan.goal if plan.planner == CONFIG_PLANNER else plan.workload.name
 
-    `improvement` is the verdict's gain in percent, `best_reward` and `baseline_reward` are medians of the
-    objective's metric over the pairs the verdict rests on; `gain`, `low` and `high` are fractions, null where
-    nothing was measured. `success` says that the study came to a verdict of its own accord.
-    """
+
+def result_data(run: Run) -> dict[str, Any]:
+    """Returns the result of a stored run as JSON-ready data; docs/reference/results.md says what it means."""
     result = run.result
     data: dict[str, Any] = {
-        "success": result is not None and result.ending not in {Ending.FAILURES, Ending.INTERRUPTED},
-        "workload_name": run.plan.workload.name,
+        "success": result is not None and is_answered(result),
+        "workload_name": workload_name(run.plan),
         "run_id": run.run_id,
         "state": str(run.state),
         "target": run.plan.target,
@@ -31,14 +33,23 @@ def result_data(run: Run) -> dict[str, Any]:
     return data | (_found(result) if result is not None else {})
 
 
+def is_answered(result: Result) -> bool:
+    """Says whether a study came to an answer of its own accord; "undecided" is one."""
+    return (
+        result.ending not in {Ending.FAILURES, Ending.INTERRUPTED}
+        and result.verdict.outcome is not Outcome.INVALID
+    )
+
+
 def _found(result: Result) -> dict[str, Any]:
     verdict = result.verdict
-    measured = verdict.pairs > 0
+    measured, answered = verdict.pairs > 0, is_answered(result)
+    unmoved = answered and not result.best_config  # nothing is recommended: all stays as it is
     return {
         "best_config": dict(result.best_config),
-        "best_reward": result.best,
+        "best_reward": result.baseline if unmoved else result.best,
         "baseline_reward": result.baseline,
-        "improvement": 100 * verdict.gain if measured else None,
+        "improvement": 100 * verdict.gain if measured else (0.0 if answered else None),
         "total_episodes": result.trials,
         "verdict": {
             "outcome": str(verdict.outcome),
@@ -80,7 +91,7 @@ def exit_status(result: Result, last: Trial | None) -> int:
     """
     if result.ending is Ending.INTERRUPTED:
         return 130
-    if result.ending is not Ending.FAILURES and result.verdict.outcome is not Outcome.INVALID:
+    if is_answered(result):
         return 0
     failure = last.failure if last is not None else None
     return 3 if failure is not None and failure.kind in TARGET_KINDS else 4

@@ -1,20 +1,18 @@
 """The two functions that programs written for reinforcement-learning tuners call, with their result keys."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-from kerntune.app.configs import Source, plan_from
+from kerntune.app.configs import Source, path_of, plan_from
 from kerntune.app.history import run_of
 from kerntune.app.outlook import looked_at, outlook_data
-from kerntune.app.planning import Wishes
+from kerntune.app.planning import Wishes, wished
 from kerntune.app.results import result_data
 from kerntune.app.settings import Settings, settings
 from kerntune.app.tuning import tuning
 from kerntune.catalog import load
-from kerntune.model.plan import Budget, Plan
+from kerntune.model.plan import Plan
 
 
 def optimize_os_parameters(  # noqa: PLR0913 - programs call it with these names
@@ -37,7 +35,7 @@ def optimize_os_parameters(  # noqa: PLR0913 - programs call it with these names
         web_host: Of the dashboard.
         web_port: Of the dashboard.
         skip_missing: Goes on without knobs that this kernel's catalogue does not have.
-        wishes: What is wanted otherwise than the config says: target, optimizer, seed, budget.
+        wishes: What is wanted otherwise than the config says.
         here: Where state is kept; the user's state directory if not given.
 
     Returns:
@@ -45,27 +43,33 @@ def optimize_os_parameters(  # noqa: PLR0913 - programs call it with these names
         `total_episodes, notes` and everything else of docs/reference/results.md. `best_reward` and
         `baseline_reward` are medians of the config's metric itself. Where no config was better than the
         present values, `best_config` is empty and `improvement` is 0. Of a study that failed they are None.
-        With `dry_run`: `knobs` (path, present value, what would be tried) and `written`, which is empty.
+        With `dry_run` the same keys, empty, with `knobs` (path, present value, what would be tried) and
+        `written`, which is empty.
 
     Raises:
+        InputError: the config is no mapping, plan or path.
         PlanError: every fault of the config.
         KerntuneError: the target, the hand or the workload cannot be had.
     """
     plan, notes = plan_from(config, skip_missing=skip_missing)
-    plan, here = _as_wished(plan, wishes), here or settings()
+    if wishes is not None:
+        plan = wished(plan, wishes)
+    here = here or settings()
     notes = (*notes, *_dashboard_notes(show_dashboard, web_host, web_port))
     if dry_run:
         with looked_at(plan, here, load()) as found:
-            data = {"success": True, **outlook_data(found)}
-    else:
-        data = _carried_out(plan, here)
-    return _renamed(data, plan, notes)
+            return outlook_data(found, notes)
+    data = _carried_out(plan, here)
+    return {**data, "notes": [*notes, *data.get("notes", [])]}
 
 
-def run_rl_optimization(
+def run_rl_optimization(  # noqa: PLR0913 - programs call it with these names
     config_path: str | PathLike[str],
     *,
     dry_run: bool = False,
+    show_dashboard: bool = False,
+    web_host: str = "127.0.0.1",
+    web_port: int = 5000,
     skip_missing: bool = False,
     wishes: Wishes | None = None,
     here: Settings | None = None,
@@ -73,11 +77,19 @@ def run_rl_optimization(
     """Carries out the config in a file; arguments and result are those of `optimize_os_parameters`.
 
     Raises:
+        InputError: it is no path.
         PlanError: the file cannot be read, or every fault of the config.
         KerntuneError: the target, the hand or the workload cannot be had.
     """
     return optimize_os_parameters(
-        Path(config_path), dry_run=dry_run, skip_missing=skip_missing, wishes=wishes, here=here
+        path_of(config_path),
+        dry_run=dry_run,
+        show_dashboard=show_dashboard,
+        web_host=web_host,
+        web_port=web_port,
+        skip_missing=skip_missing,
+        wishes=wishes,
+        here=here,
     )
 
 
@@ -86,31 +98,10 @@ def _carried_out(plan: Plan, here: Settings) -> dict[str, Any]:
         for _ in study:
             pass
         run_id = study.run_id
-    data = result_data(run_of(here, run_id))
-    if data["success"] and not data.get("best_config"):
-        return data | {"best_reward": data["baseline_reward"], "improvement": 0.0}
-    return data
-
-
-def _as_wished(plan: Plan, wishes: Wishes | None) -> Plan:
-    if wishes is None:
-        return plan
-    return replace(
-        plan,
-        target=wishes.target or plan.target,
-        optimizer=wishes.optimizer or plan.optimizer,
-        optimizer_options={} if wishes.optimizer not in (None, plan.optimizer) else plan.optimizer_options,
-        seed=plan.seed if wishes.seed is None else wishes.seed,
-        budget=Budget(wishes.trials or plan.budget.trials, wishes.time_s or plan.budget.time_s),
-    )
+    return result_data(run_of(here, run_id))
 
 
 def _dashboard_notes(wanted: bool, host: str, port: int) -> Sequence[str]:  # noqa: FBT001 - one of three
     if not wanted:
         return ()
     return (f"there is no dashboard yet, nothing listens on {host}:{port}; kerntune show prints a run",)
-
-
-def _renamed(data: Mapping[str, Any], plan: Plan, notes: Sequence[str]) -> dict[str, Any]:
-    """Returns a result under the config's own name, with the notes on the config first."""
-    return {**data, "workload_name": plan.goal, "notes": [*notes, *data.get("notes", [])]}

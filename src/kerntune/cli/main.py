@@ -11,6 +11,7 @@ from kerntune.cli import keep
 from kerntune.cli.knobs import knobs
 from kerntune.cli.shown import Options, dry_run, explained, say, say_json, studied
 from kerntune.cli.workloads import workloads
+from kerntune.errors import PlanError
 
 app = typer.Typer(
     name="kerntune",
@@ -45,7 +46,7 @@ TargetName = Annotated[
 Trials = Annotated[int | None, typer.Option(min=1, help="Configs to try in the search.")]
 TimeS = Annotated[float | None, typer.Option("--time", min=1, help="Seconds for everything.")]
 OptimizerName = Annotated[str | None, typer.Option(help="auto, tpe, gp, cmaes, ppo, random or grid.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Seed of the search.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the search.")]
 Command = Annotated[str | None, typer.Option(help="Your own benchmark: a shell command that prints numbers.")]
 MetricName = Annotated[str | None, typer.Option(help="The metric of --command to improve.")]
 Reader = Annotated[str, typer.Option(help="How its output is read: lines, json, regex, pgbench, wrk, fio …")]
@@ -193,16 +194,39 @@ def run(
     kerntune run plan.json --json > result.json
     """
     from kerntune import app as kerntune
+    from kerntune.catalog import load
 
+    if check and as_json:
+        _check(plan_file, skip_missing=skip_missing)
+        return
     loaded, notes = kerntune.read_plan(plan_file, skip_missing=skip_missing)
+    if dry and as_json:
+        with kerntune.looked_at(loaded, kerntune.settings(), load()) as found:
+            say_json(kerntune.outlook_data(found, notes))
+        return
     for note in notes:
         say(f"note: {note}", error=as_json)
     if check:
         say(f"{plan_file}: no faults")
     elif dry:
-        dry_run(loaded, as_json=as_json)
+        dry_run(loaded, as_json=False)
     else:
         studied(loaded, as_json=as_json, yes=yes)
+
+
+def _check(plan_file: Path, *, skip_missing: bool) -> None:
+    """Prints the faults of a plan file and the notes on it as JSON; faults are explained besides."""
+    from kerntune import app as kerntune
+
+    try:
+        _, notes = kerntune.read_plan(plan_file, skip_missing=skip_missing)
+    except PlanError as error:
+        faults = [
+            {"field": one.field, "found": repr(one.value), "problem": one.problem} for one in error.faults
+        ]
+        say_json({"file": str(plan_file), "faults": faults, "notes": []})
+        raise
+    say_json({"file": str(plan_file), "faults": [], "notes": list(notes)})
 
 
 @app.command()

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePath
 
 from kerntune.model.plan import Direction
@@ -18,9 +19,15 @@ PROGRAMS = frozenset(("pgbench", "ab", "wrk", "sysbench", "redis-benchmark", "fi
 """Programs whose reader is called like them."""
 
 WRAPPERS = frozenset(
-    ("sudo", "env", "nice", "ionice", "taskset", "time", "timeout", "nohup", "stdbuf", "exec", "chrt")
+    (
+        *("sudo", "runuser", "env", "nice", "ionice", "chrt", "taskset", "numactl"),
+        *("time", "timeout", "nohup", "stdbuf", "exec"),
+    )
 )
 """Programs that run the program behind their own words."""
+
+SHELLS = frozenset(("sh", "bash", "dash", "zsh", "su", "runuser"))
+"""Programs that run the script behind their option -c."""
 
 ENDS = frozenset((";", "&&", "||", "&", "\n"))
 WITH_VALUES = frozenset(("-u", "-g", "-n", "-c", "-p"))
@@ -118,24 +125,55 @@ def _printing(command: str) -> Iterator[str]:
     part: list[str] = []
     for word in (*words, ";"):
         if word in ENDS:
-            yield from _program(part)
+            yield from _programs(part)
         part = [] if word in ENDS or set(word) == {"|"} else [*part, word]
 
 
-def _program(words: Sequence[str]) -> Iterator[str]:
-    """Yields the name of the program that a simple command runs, behind assignments and wrappers."""
+def _programs(words: Sequence[str]) -> Iterator[str]:
+    """Yields the names of the programs that a simple command runs: several where it is a shell's script."""
+    rest = _unwrapped(words)
+    if not rest:
+        return
+    name, script = PurePath(rest[0]).name, _script(rest)
+    if script is None:
+        yield name
+    else:
+        yield from _printing(script)
+
+
+def _unwrapped(words: Sequence[str]) -> list[str]:
+    """Returns a simple command without the assignments and wrappers in front of its program."""
     rest = list(words)
     behind_wrapper = False
     while rest:
-        word = rest.pop(0)
-        if re.fullmatch(r"[A-Za-z_]\w*=.*", word, re.DOTALL):
-            continue
+        word = rest[0]
+        name = PurePath(word).name
         if behind_wrapper and word.startswith("-"):
-            del rest[: word in WITH_VALUES]
-        elif behind_wrapper and re.fullmatch(r"(?:0x)?[\d.]+[smh]?", word):
-            continue  # timeout 30, taskset 0x3
-        elif PurePath(word).name in WRAPPERS:
+            del rest[: 1 + (word in WITH_VALUES)]
+        elif re.fullmatch(r"[A-Za-z_]\w*=.*", word, re.DOTALL):
+            del rest[0]
+        elif behind_wrapper and re.fullmatch(r"(?:0x)?[\d.]+[smh]?(?:[-,]\d+)*", word):
+            del rest[0]  # timeout 30, taskset 0x3, numactl -C 0-3
+        elif name in WRAPPERS and _script(rest) is None:
+            del rest[0]
             behind_wrapper = True
         else:
-            yield PurePath(word).name
-            return
+            return rest
+    return []
+
+
+def _script(words: Sequence[str]) -> str | None:
+    """Returns the script that a shell is given: bash -lc '…', su postgres -c '…'; None if it is given none.
+
+    What stands behind `--`, or behind a shell's first word that is no option, is another program's.
+    """
+    name = PurePath(words[0]).name
+    if name not in SHELLS:
+        return None
+    for word, following in pairwise(words[1:]):
+        others = word == "--" or (name == "runuser" and word == "-u")
+        if others or (name not in {"su", "runuser"} and not word.startswith("-")):
+            return None
+        if re.fullmatch(r"-[a-z]*c|--command", word):
+            return following
+    return None

@@ -1,94 +1,104 @@
-"""Fits a document to the catalogue: leaves out knobs that are missing, cuts bounds that reach too far."""
+"""Fits a draft to the catalogue: leaves out knobs that are missing, cuts bounds that reach too far."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
 from kerntune.catalog import Catalog, name_problem
+from kerntune.catalog.check import cut
 from kerntune.catalog.danger import plain_name
-from kerntune.errors import Fault
-from kerntune.model.knob import Range
+from kerntune.catalog.mark import at_device, device_in
+from kerntune.model.knob import Choice, Range
+from kerntune.model.plan import Hint, Pick
+from kerntune.planfile.draft import Draft
 
 
-def missing(document: Mapping[str, object], catalog: Catalog) -> dict[str, str]:
-    """Returns the knobs of a document that left the kernel or are unknown, with what is known of each."""
-    names = (item.get("knob") for item in _knobs(document))
-    return {
-        name: name_problem(catalog, name)
-        for name in names
-        if isinstance(name, str) and _is_missing(catalog, name)
-    }
+def without_missing(draft: Draft, catalog: Catalog) -> Draft:
+    """Returns a draft without the knobs that left the kernel or are unknown, with a note on each.
 
-
-def without(document: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
-    """Returns a document without some knobs, and its hints without them; hints that said nothing else go."""
-    hints = []
-    for hint in _objects(document, "hints"):
-        config = hint.get("config")
-        kept = {k: v for k, v in config.items() if k not in names} if isinstance(config, dict) else config
-        if kept or kept == config:
-            hints.append({**hint, "config": kept})
-    rest = [item for item in _knobs(document) if item.get("knob") not in names]
-    return {**document, "knobs": rest, **({"hints": hints} if "hints" in document else {})}
-
-
-def is_about(fault: Fault, document: Mapping[str, object], names: Mapping[str, str]) -> bool:
-    """Returns whether a fault is that of a knob among these, in the list of knobs or in a hint."""
-    listed = {f"knobs[{index}]" for index, item in enumerate(_list(document)) if _name(item) in names}
-    return fault.field.partition(".")[0] in listed or any(
-        fault.field.endswith(f".config.{name}") for name in names
-    )
-
-
-def cut_to_catalog(document: Mapping[str, object], catalog: Catalog) -> Iterator[str]:
-    """Cuts bounds that reach beyond the catalogue's ranges, in place, and yields a note for each.
-
-    Bounds that have nothing in common with the range are left, to be found as faults.
+    Hints that said nothing else go, too. The draft stays as it is where nothing would be left.
     """
-    for item in _knobs(document):
-        name = item.get("knob")
-        knob = catalog.find(name) if isinstance(name, str) else None
-        low, high = item.get("low"), item.get("high")
-        if knob is None or not isinstance(knob.domain, Range) or not _is_pair(low, high):
-            continue
-        lowest, highest = knob.domain.low, knob.domain.high
-        assert isinstance(low, int) and isinstance(high, int)  # noqa: PT018 - both by _is_pair
-        cut = {
-            "low": low if low in knob.domain else max(low, lowest),
-            "high": high if high in knob.domain else min(high, highest),
-        }
-        if cut != {"low": low, "high": high} and cut["low"] < cut["high"]:
-            item.update(cut)
-            given = f"{low} to {high}"
-            yield f"{name}: {cut['low']} to {cut['high']} instead of {given}; kerntune searches {knob.domain}"
+    gone = dict.fromkeys(pick.knob for pick in draft.plan.picks if _is_missing(catalog, pick.knob))
+    kept = [index for index, pick in enumerate(draft.plan.picks) if pick.knob not in gone]
+    if not gone or not kept:
+        return draft
+    picks = tuple(draft.plan.picks[index] for index in kept)
+    hints, told = [], []
+    for hint, name in zip(draft.plan.hints, draft.names["hints"], strict=False):
+        config = {knob: value for knob, value in hint.config.items() if knob not in gone}
+        if config:
+            hints.append(Hint(config, hint.reason))
+            told.append(name)
+    names = {**draft.names, "knobs": [draft.names["knobs"][index] for index in kept], "hints": told}
+    notes = [f"left out {name}: {name_problem(catalog, name)}" for name in gone]
+    plan = replace(draft.plan, picks=picks, hints=tuple(hints))
+    return replace(draft, plan=plan, names=names, notes=(*draft.notes, *notes))
+
+
+def cut_to_catalog(pick: Pick, catalog: Catalog) -> tuple[Pick, str]:
+    """Returns a pick whose bounds are cut to the catalogue's domain, and a note; empty where all fits.
+
+    Bounds of a choice among numbers become its values. Bounds that have nothing in common with the domain
+    are left, to be found as faults.
+    """
+    knob = catalog.find(pick.knob)
+    given = [bound for bound in (pick.low, pick.high) if bound is not None]
+    if knob is None or pick.values or not given or given != sorted(given):
+        return pick, ""
+    fitted = _fitted(pick, knob.domain)
+    if fitted is None:
+        return pick, ""
+    if all(bound in knob.domain for bound in given):
+        return fitted, ""
+    searched = ", ".join(map(str, fitted.values)) or _span(fitted.low, fitted.high)
+    instead = f"instead of {_span(pick.low, pick.high)}; kerntune searches {knob.domain}"
+    return fitted, f"{pick.knob}: {searched} {instead}"
+
+
+def spelt(catalog: Catalog, name: str) -> str | None:
+    """Returns the catalogue's name of a knob that is called by its path below /sys, or in capitals."""
+    if catalog.find(name) is not None:
+        return None
+    plain = plain_name(name)
+    names = (*_at_path(catalog, plain), plain.lower())
+    return next((known for known in names if catalog.find(known) and not name_problem(catalog, known)), None)
+
+
+def _at_path(catalog: Catalog, path: str) -> Iterator[str]:
+    """Yields the names of knobs whose file has this path; a device in it is filled in."""
+    for knob in catalog.knobs.values():
+        device = device_in(knob.path, path)
+        if knob.path == path:
+            yield knob.name
+        elif device is not None:
+            yield at_device(knob, device).name
+
+
+def _fitted(pick: Pick, domain: Range | Choice) -> Pick | None:
+    """Returns a pick with its bounds inside a domain, None where they have nothing in common."""
+    if isinstance(domain, Choice):
+        part = cut(domain, pick.low, pick.high)
+        values = part.values if isinstance(part, Choice) else ()
+        return replace(pick, low=None, high=None, values=values) if values else None
+    low, high = pick.low, pick.high
+    low = low if low is None or low in domain else max(low, domain.low)
+    high = high if high is None or high in domain else min(high, domain.high)
+    lowest, highest = domain.low if low is None else low, domain.high if high is None else high
+    return replace(pick, low=low, high=high) if lowest < highest else None
+
+
+def _span(low: int | None, high: int | None) -> str:
+    if low is None:
+        return f"up to {high}"
+    return f"{low} to {high}" if high is not None else f"{low} and more"
 
 
 def _is_missing(catalog: Catalog, name: str) -> bool:
     if catalog.gone(name) is not None:
         return True
     plain = plain_name(name)
-    spelt_otherwise = catalog.find(plain) is not None or any(
-        knob.file == plain for knob in catalog.knobs.values()
+    spelt_otherwise = (
+        catalog.find(plain) is not None
+        or spelt(catalog, name) is not None
+        or any(knob.file == plain for knob in catalog.knobs.values())
     )
     return catalog.danger(name) is None and catalog.find(name) is None and not spelt_otherwise
-
-
-def _is_pair(low: object, high: object) -> bool:
-    whole = all(isinstance(bound, int) and not isinstance(bound, bool) for bound in (low, high))
-    return whole and isinstance(low, int) and isinstance(high, int) and low <= high
-
-
-def _knobs(document: Mapping[str, object]) -> Iterator[dict[str, object]]:
-    yield from _objects(document, "knobs")
-
-
-def _objects(document: Mapping[str, object], name: str) -> Iterator[dict[str, object]]:
-    yield from (item for item in _list(document, name) if isinstance(item, dict))
-
-
-def _list(document: Mapping[str, object], name: str = "knobs") -> list[object]:
-    items = document.get(name)
-    return items if isinstance(items, list) else []
-
-
-def _name(item: object) -> object:
-    name = item.get("knob") if isinstance(item, dict) else None
-    return name if isinstance(name, str) else None

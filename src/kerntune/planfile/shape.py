@@ -149,8 +149,19 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def dump_plan(plan: Plan) -> str:
+STAND_INS: Mapping[str, object] = {
+    "goal": "?",
+    "workload": {"name": "?"},
+    "objective": {"metric": "?", "direction": "maximize"},
+    "knobs": [{"knob": "?"}],
+}
+"""What stands for required fields that are missing or faulty, while the rest is looked at."""
+
+
+def dump_plan(plan: Plan, *, allow_nan: bool = False) -> str:
     """Returns a plan as the text of a plan file: two-space JSON, fields always in the same order.
+
+    With `allow_nan` also numbers that JSON does not have, to be found as faults when it is read.
 
     Raises:
         KerntuneBug: its options hold what JSON has no word for.
@@ -176,7 +187,7 @@ def dump_plan(plan: Plan) -> str:
         "state": list(plan.state),
     }
     try:
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=allow_nan, default=_plain) + "\n"
     except (TypeError, ValueError) as error:
         msg = f"cannot print the plan of {plan.planner}: {error}"
         raise KerntuneBug(msg, hint="a plan's options hold JSON values only") from error
