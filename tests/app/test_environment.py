@@ -67,10 +67,10 @@ def test_sandboxes_work_side_by_side(here: Settings):
 SCRIPT = """
 import sys
 from pathlib import Path
-from kerntune.app import Settings, read_plan
+from kerntune.app import Settings, plan_from
 from kerntune.app.environment import opened_rig
 from kerntune.env import OSTuningEnv
-plan, _ = read_plan(Path(sys.argv[1]))
+plan, _ = plan_from(Path(sys.argv[1]))
 env = OSTuningEnv(opened_rig(plan, Settings(Path(sys.argv[2]))))
 env.reset()
 env.step(env.action_space.sample())

@@ -202,8 +202,8 @@ def test_another_writer_in_a_trial_is_noticed_and_never_measured(here: Settings)
 SCRIPT = """
 import sys
 from pathlib import Path
-from kerntune.app import Settings, read_plan, tuning
-plan, _ = read_plan(Path(sys.argv[1]))
+from kerntune.app import Settings, plan_from, tuning
+plan, _ = plan_from(Path(sys.argv[1]))
 with tuning(plan, Settings(Path(sys.argv[2]))) as study:
     print(study.run_id, flush=True)
     for event in study:

@@ -207,6 +207,18 @@ def test_knobs_of_the_whole_machine_are_tuned_on_the_host() -> None:
     assert "--target host" in caught.value.hint
 
 
+def test_no_limit_may_stay_whatever_the_bounds() -> None:
+    """A hint that is about another knob leaves this one as it is."""
+    name, no_limit = "net.ipv4.tcp_notsent_lowat", 4294967295
+    cut = pick(name, low=16384, high=4194304)
+
+    unlimited = domain_of(resolved(cut, net__ipv4__tcp_notsent_lowat=no_limit), name)
+    limited = domain_of(resolved(cut, net__ipv4__tcp_notsent_lowat=65536), name)
+
+    assert unlimited == Range(16384, 4194304, log=True, special=(no_limit,))
+    assert limited == Range(16384, 4194304, log=True)
+
+
 def test_no_picks_at_all_are_an_error() -> None:
     """A plan without knobs has nothing to study."""
     with pytest.raises(PlanError):

@@ -3,6 +3,7 @@
 `tune` is the main job as a function; the command line is built of the same calls.
 """
 
+from kerntune.app.configs import plan_from
 from kerntune.app.doctor import Finding, examined, readings
 from kerntune.app.history import (
     compared,
@@ -38,7 +39,7 @@ from kerntune.app.machine import applied_now, taken_back
 from kerntune.app.main_job import tune
 from kerntune.app.outlook import Outlook, looked_at, outlook_data
 from kerntune.app.pasting import pasted
-from kerntune.app.planning import Benchmark, Wishes, make_plan, plan_text, read_plan
+from kerntune.app.planning import Benchmark, Wishes, make_plan, plan_text
 from kerntune.app.plugins import plugin, plugins
 from kerntune.app.results import closing_lines, exit_status, result_data
 from kerntune.app.settings import Settings, settings
@@ -76,12 +77,12 @@ __all__ = [
     "outlook_data",
     "paste_lines",
     "pasted",
+    "plan_from",
     "plan_text",
     "plugin",
     "plugins",
     "proposal_lines",
     "proposed",
-    "read_plan",
     "readings",
     "recommended",
     "recommended_in",

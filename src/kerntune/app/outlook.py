@@ -9,11 +9,11 @@ from kerntune import host
 from kerntune.app.plugins import plugin
 from kerntune.app.results import workload_name
 from kerntune.app.settings import Settings
-from kerntune.catalog import Catalog, expanded, filled, names_to_read, resolve
+from kerntune.catalog import Catalog, expanded, filled, names_to_read, resolve, touching
 from kerntune.encoding import Encoding, Task
 from kerntune.errors import Fault, InputError, PlanError
 from kerntune.interfaces import Link, MetricSpec, Optimizer, Prepares, Target, Workload
-from kerntune.model.knob import Config
+from kerntune.model.knob import Absence, Config
 from kerntune.model.plan import Pick, Plan
 from kerntune.model.space import Space
 from kerntune.owners import owners
@@ -27,14 +27,16 @@ HOST = "host"
 class Outlook:
     """What a study is going to do: its brief, what was left out of the plan and why, who else sets a knob.
 
-    `starts` are the plan's hints as whole configs. `is_felt`: the machine itself is changed meanwhile, so the
-    user is asked first.
+    `starts` are the plan's hints as whole configs, as they are tried. `moved` are the knobs that the kernel
+    sets anew when one of the plan's is written: they go back with it. `is_felt`: the machine itself is
+    changed meanwhile, so the user is asked first.
     """
 
     brief: Brief
     starts: tuple[Config, ...]
     limits: tuple[str, ...]
     owners: Mapping[str, str]
+    moved: Mapping[str, tuple[str, ...]]
     is_felt: bool
 
 
@@ -101,13 +103,30 @@ def outlook(plan: Plan, target: Target, catalog: Catalog, workload: Workload) ->
     except PlanError as error:
         raise PlanError(error.source, _by_name(error.faults, picks), hint=error.hint) from error
     left_out = [f"left out {name}: {why.detail}" for name, why in (*absent, *resolution.left_out)]
+    space, is_felt = resolution.space, plan.target == HOST
     return Outlook(
-        brief=Brief(plan, resolution.space, objective_metric(plan, workload, None)),
-        starts=starting_points(plan, resolution.space, target.devices),
+        brief=Brief(plan, space, objective_metric(plan, workload, None)),
+        starts=_as_tried(starting_points(plan, space, target.devices), Encoding(space)),
         limits=(*left_out, *resolution.notes),
-        owners=owners([dimension.knob for dimension in resolution.space]) if plan.target == HOST else {},
-        is_felt=plan.target == HOST,
+        owners=owners([dimension.knob for dimension in space]) if is_felt else {},
+        moved=_moved(space, catalog, target) if is_felt else {},
+        is_felt=is_felt,
     )
+
+
+def _as_tried(starts: Sequence[Config], encoding: Encoding) -> tuple[Config, ...]:
+    """Returns the starting points as they will be tried: values that may not be are the nearest that may."""
+    return tuple(encoding.decode(encoding.encode(start)) for start in starts)
+
+
+def _moved(space: Space, catalog: Catalog, target: Target) -> Mapping[str, tuple[str, ...]]:
+    """Returns for each knob those outside the plan that the kernel sets anew when it is written."""
+    own = {dimension.knob.name for dimension in space}
+    rules = [rule for rule in touching(catalog.constraints, own) if rule.kind == "disturbs"]
+    others = {rule.knobs[0]: [name for name in rule.knobs[1:] if name not in own] for rule in rules}
+    found = target.read({name for names in others.values() for name in names})
+    present = {name for name, reading in found.items() if not isinstance(reading, Absence)}
+    return {name: tuple(filter(present.__contains__, names)) for name, names in others.items() if name in own}
 
 
 def _by_name(faults: Sequence[Fault], picks: Sequence[Pick]) -> list[Fault]:
@@ -182,6 +201,7 @@ def outlook_data(found: Outlook, notes: Sequence[str] = ()) -> dict[str, Any]:
             }
             for dimension in brief.space
         ],
+        "moved": {name: list(names) for name, names in found.moved.items() if names},
         "starts": [dict(brief.space.changed(config)) for config in found.starts],
         "best_config": {},
         "minimal_config": {},

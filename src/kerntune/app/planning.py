@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kerntune.app.configs import known, plan_from
+from kerntune.app.configs import known
 from kerntune.app.plugins import plugin
 from kerntune.catalog import load
 from kerntune.errors import InputError
@@ -154,7 +154,3 @@ def measured_by(plan: Plan, benchmark: Benchmark) -> Plan:
 def plan_text(plan: Plan) -> str:
     """Returns a plan as the text of a plan file."""
     return dump_plan(plan)
-
-
-read_plan = plan_from
-"""The command line's word for it."""

@@ -59,8 +59,7 @@ def optimize_os_parameters(  # noqa: PLR0913 - programs call it with these names
     if dry_run:
         with looked_at(plan, here, load()) as found:
             return outlook_data(found, notes)
-    data = _carried_out(plan, here)
-    return {**data, "notes": [*notes, *data.get("notes", [])]}
+    return _carried_out(plan, here, notes)
 
 
 def run_rl_optimization(  # noqa: PLR0913 - programs call it with these names
@@ -93,8 +92,8 @@ def run_rl_optimization(  # noqa: PLR0913 - programs call it with these names
     )
 
 
-def _carried_out(plan: Plan, here: Settings) -> dict[str, Any]:
-    with tuning(plan, here) as study:
+def _carried_out(plan: Plan, here: Settings, notes: Sequence[str]) -> dict[str, Any]:
+    with tuning(plan, here, notes=notes) as study:
         for _ in study:
             pass
         run_id = study.run_id

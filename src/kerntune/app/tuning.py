@@ -6,11 +6,17 @@ from dataclasses import dataclass
 
 from kerntune import __version__, host
 from kerntune.app.interrupts import Interrupts
-from kerntune.app.outlook import Outlook, made_workload, open_target, outlook, prepared, with_link
-from kerntune.app.plugins import plugin
+from kerntune.app.outlook import (
+    Outlook,
+    made_optimizer,
+    made_workload,
+    open_target,
+    outlook,
+    prepared,
+    with_link,
+)
 from kerntune.app.settings import Settings
 from kerntune.catalog import load
-from kerntune.encoding import Encoding, Task
 from kerntune.errors import KerntuneError, StoreError
 from kerntune.hand import recovery
 from kerntune.interfaces import Optimizer, Target, Workload
@@ -39,7 +45,7 @@ class Tuning:
     store: Store
     optimizer: Optimizer
     past: Past | None
-    restored: Sequence[str]
+    notes: Sequence[str]
 
     @property
     def brief(self) -> Brief:
@@ -73,7 +79,7 @@ class Tuning:
             self.store.resume(self.run_id)
         rig = WorkloadRig(self.target, self.workload)
         choice = getattr(self.optimizer, "note", "")
-        notes = [*self.restored, *self.outlook.limits, *([choice] if choice else [])]
+        notes = [*self.notes, *self.outlook.limits, *([choice] if choice else [])]
         past = self.past.trials if self.past else ()
         return study(brief, rig, self.optimizer, past=past, notes=notes)
 
@@ -93,13 +99,16 @@ class Tuning:
 
 
 @contextmanager
-def tuning(plan: Plan, here: Settings, *, past: Past | None = None) -> Iterator[Tuning]:
+def tuning(
+    plan: Plan, here: Settings, *, past: Past | None = None, notes: Sequence[str] = ()
+) -> Iterator[Tuning]:
     """Opens everything a study needs, and closes it again: nothing is left behind.
 
     Args:
         plan: What to do.
         here: Where the store and the journals are.
         past: A stored run of the same plan, to be resumed.
+        notes: What of the plan's file cannot be honoured: it stands first in the result.
 
     Raises:
         KerntuneError: Wrong input, or the target, the store or the workload cannot be had.
@@ -118,19 +127,10 @@ def tuning(plan: Plan, here: Settings, *, past: Past | None = None) -> Iterator[
             target=target,
             workload=workload,
             store=store,
-            optimizer=_optimizer(found),
+            optimizer=made_optimizer(found),
             past=past,
-            restored=tuple(recovered_lines(restored, quiet=True)),
+            notes=(*notes, *recovered_lines(restored, quiet=True)),
         )
-
-
-def _optimizer(found: Outlook) -> Optimizer:
-    """Returns the plan's optimizer with its starting points."""
-    plan, encoding = found.brief.plan, Encoding(found.brief.space)
-    start = tuple(encoding.encode(config) for config in found.starts)
-    task = Task(encoding.cube, start, plan.seed, plan.budget.trials, plan.optimizer_options)
-    optimizer: Optimizer = plugin("optimizers", plan.optimizer)(task)
-    return optimizer
 
 
 def _present_values(space: Space) -> Config:

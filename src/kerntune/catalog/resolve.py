@@ -142,8 +142,20 @@ def _outcome(
             return Absence(AbsenceReason.INERT, f"does nothing here: {circumstances[circumstance]}")
     if not _has_type(knob.domain, present):
         return Absence(AbsenceReason.UNKNOWN, f"reads {present!r}, which is no value of its type")
-    domain = _offered(knob, narrowed(knob.domain, pick), readings)
+    domain = _offered(knob, _with_present(knob.domain, narrowed(knob.domain, pick), present), readings)
     return Dimension(knob, _above_present(knob.domain, domain, present), present)
+
+
+def _with_present(catalogued: Domain, domain: Domain, present: Value) -> Domain:
+    """Returns a domain in which a present value with a meaning of its own (-1, no limit) may stay.
+
+    Bounds cut it off, and every config would change the knob, also those that are about others.
+    """
+    if not isinstance(catalogued, Range) or not isinstance(domain, Range) or not isinstance(present, int):
+        return domain
+    if present in domain or present not in catalogued.special:
+        return domain
+    return replace(domain, special=(*domain.special, present))
 
 
 def _has_type(domain: Domain, value: Value) -> bool:

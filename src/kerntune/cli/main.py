@@ -9,7 +9,8 @@ import typer
 from kerntune import __version__
 from kerntune.cli import keep
 from kerntune.cli.knobs import knobs
-from kerntune.cli.shown import Options, dry_run, explained, say, say_json, studied
+from kerntune.cli.shown import explained, say, say_json
+from kerntune.cli.studying import Options, dry_run, studied
 from kerntune.cli.workloads import workloads
 from kerntune.errors import PlanError
 
@@ -194,24 +195,18 @@ def run(
     kerntune run plan.json --json > result.json
     """
     from kerntune import app as kerntune
-    from kerntune.catalog import load
 
     if check and as_json:
         _check(plan_file, skip_missing=skip_missing)
         return
-    loaded, notes = kerntune.read_plan(plan_file, skip_missing=skip_missing)
-    if dry and as_json:
-        with kerntune.looked_at(loaded, kerntune.settings(), load()) as found:
-            say_json(kerntune.outlook_data(found, notes))
-        return
-    for note in notes:
-        say(f"note: {note}", error=as_json)
-    if check:
-        say(f"{plan_file}: no faults")
-    elif dry:
-        dry_run(loaded, as_json=False)
+    loaded, notes = kerntune.plan_from(plan_file, skip_missing=skip_missing)
+    if dry:
+        dry_run(loaded, as_json=as_json, notes=notes)
+    elif not check:
+        studied(loaded, as_json=as_json, yes=yes, notes=notes)
     else:
-        studied(loaded, as_json=as_json, yes=yes)
+        for line in (*(f"note: {note}" for note in notes), f"{plan_file}: no faults"):
+            say(line)
 
 
 def _check(plan_file: Path, *, skip_missing: bool) -> None:
@@ -219,7 +214,7 @@ def _check(plan_file: Path, *, skip_missing: bool) -> None:
     from kerntune import app as kerntune
 
     try:
-        _, notes = kerntune.read_plan(plan_file, skip_missing=skip_missing)
+        _, notes = kerntune.plan_from(plan_file, skip_missing=skip_missing)
     except PlanError as error:
         faults = [
             {"field": one.field, "found": repr(one.value), "problem": one.problem} for one in error.faults

@@ -7,16 +7,18 @@ from kerntune.model.space import Space
 from kerntune.report.text import assignments
 
 
-def knob_lines(space: Space, owners: Mapping[str, str]) -> Iterator[str]:
+def knob_lines(space: Space, owners: Mapping[str, str], moved: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yields each knob with its present value and what may be tried; who else sets it is named.
 
-    `owners` are by the knob's name.
+    `owners` are by the knob's name, and so are those that the kernel moves with it.
     """
     width = max(len(dimension.knob.name) for dimension in space)
     for dimension in space:
         name = dimension.knob.name
         owner = f"; set by {owners[name]}" if name in owners else ""
         yield f"  {name:<{width}}  now {dimension.present}, to be tried: {_tried(dimension.domain)}{owner}"
+        if others := moved.get(name):
+            yield f"  {'':<{width}}  moves {', '.join(others)}, which go back with it"
 
 
 def _tried(domain: Domain) -> str:
