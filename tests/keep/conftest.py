@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from kerntune import catalog
+from kerntune.catalog import Catalog
 from kerntune.hand.panel import Panel
-from kerntune.keep import Keeper, Occasion
+from kerntune.keep import Home, Keeper, Occasion
 from kerntune.model.knob import Knob
 
 THP = "/sys/kernel/mm/transparent_hugepage/enabled"
@@ -91,14 +92,21 @@ class Kernel:
 
 @dataclass
 class Machine:
-    """A kernel, a folder for its files, and a keeper of both."""
+    """A kernel, a folder for its files, and a keeper of both; `home` says where its record lies."""
 
     kernel: Kernel
     root: Path
     keeper: Keeper
+    home: Home
+
+    def propose(self, run_id: str, config, **terms):
+        return self.keeper.propose(occasion(run_id), config, **terms)
 
     def apply(self, run_id: str, config, **terms):
-        return self.keeper.apply(self.keeper.propose(occasion(run_id), config, **terms))
+        return self.keeper.apply(self.propose(run_id, config, **terms))
+
+    def panel(self, known: Catalog) -> Panel:
+        return Panel(known, {"sysctl": self.kernel, "sysfs": self.kernel})
 
     def text(self, path: str) -> str | None:
         file = self.root / path.lstrip("/")
@@ -118,7 +126,8 @@ def machine_in(folder: Path, known) -> Machine:
     kernel = Kernel(Tree(folder / "kernel"))
     kernel.files.update(PRESENT)
     panel = Panel(known, {"sysctl": kernel, "sysfs": kernel})
-    return Machine(kernel, folder / "root", Keeper(panel, folder / "state", folder / "root"))
+    home = Home(folder / "state", folder / "journal", "boot-1", folder / "root")
+    return Machine(kernel, home.root, Keeper(panel, home), home)
 
 
 @pytest.fixture

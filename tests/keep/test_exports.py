@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from kerntune.keep import ansible_tasks, hint_from, paste, shell_script, sysctl_conf, tuned_profile
-from kerntune.keep.render import TMPFILES_D
+from kerntune.keep.exports import ANSIBLE_TMPFILES_D
 
 CONFIG = {
     "vm.swappiness": 10,
@@ -93,21 +93,20 @@ def test_a_sysctl_conf_is_read_back_as_a_starting_point(known, tmp_path):
 
 def test_a_tuned_profile_uses_tuneds_own_plugins(known):
     """[vm] for huge pages, [disk] without spin-down for queues; read as tuned's loader reads it."""
-    (file,) = tuned_profile(CONFIG, BEFORE, known, TITLE)
+    text = tuned_profile(CONFIG, BEFORE, known, TITLE)
     parser = configparser.ConfigParser(
         delimiters=("=",), inline_comment_prefixes=("#",), strict=False, interpolation=None
     )
     parser.optionxform = str
-    parser.read_string(file.text)
+    parser.read_string(text)
 
-    assert file.path == "tuned.conf"
     assert dict(parser["vm"]) == {"transparent_hugepages": "always"}
     assert dict(parser["disk_vda"]) == {
         "type": "disk", "devices": "vda", "dynamic": "false", "elevator": "none", "readahead": "512"
     }  # fmt: skip
     assert dict(parser["sysctl"]) == {"vm.swappiness": "10", "net.ipv4.tcp_wmem": "4096 16384 67108864"}
     assert dict(parser["sysfs"]) == {"/sys/kernel/mm/ksm/run": "1"}
-    assert "tuned cannot name it: net/ipv4/neigh/eth0.100/gc_stale_time" in file.text
+    assert "tuned cannot name it: net/ipv4/neigh/eth0.100/gc_stale_time" in text
     assert "${" not in parser["main"]["summary"]
 
 
@@ -120,9 +119,9 @@ def test_an_ansible_file_is_yaml_with_the_right_tasks(known):
     }
 
     assert settings["net.ipv4.tcp_wmem"] == "4096 16384 67108864"
-    assert tasks[3]["ansible.builtin.copy"]["dest"] == TMPFILES_D
+    assert tasks[3]["ansible.builtin.copy"]["dest"] == ANSIBLE_TMPFILES_D
     assert "w /sys/block/vda/queue/scheduler - - - - none\n" in tasks[3]["ansible.builtin.copy"]["content"]
-    assert tasks[4]["ansible.builtin.command"]["argv"] == ["systemd-tmpfiles", "--create", TMPFILES_D]
+    assert tasks[4]["ansible.builtin.command"]["argv"] == ["systemd-tmpfiles", "--create", ANSIBLE_TMPFILES_D]
     assert "{{" not in str(tasks)
 
 
@@ -130,5 +129,5 @@ def test_an_ansible_file_is_yaml_with_the_right_tasks(known):
 def test_small_configs_are_whole_files_too(known, config):
     """No section without an option, no list that is none."""
     assert isinstance(yaml.safe_load(ansible_tasks(config, BEFORE, known)), list)
-    assert tuned_profile(config, BEFORE, known)[0].text.startswith("[main]\nsummary=")
+    assert tuned_profile(config, BEFORE, known).startswith("[main]\nsummary=")
     assert sysctl_conf(config, BEFORE, known).endswith("\n")

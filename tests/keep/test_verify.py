@@ -71,7 +71,7 @@ def test_a_later_sysctl_file_that_overrides_ours_is_named(machine):
         "overridden",
         "by /etc/sysctl.conf line 2",
     )
-    assert (found.kept, found.present) == ("10", "60")
+    assert (found.kept, found.present) == (10, 60)
 
 
 def test_an_earlier_tmpfiles_line_overrides_ours(machine):
@@ -91,3 +91,11 @@ def test_a_tmpfiles_line_for_a_sysctl_comes_after_all_sysctl_files(machine):
     put(machine, "/etc/tmpfiles.d/a.conf", "w /proc/sys/vm/swappiness - - - - 1\n")
 
     assert machine.keeper.verify()[-1].detail == "by /etc/tmpfiles.d/a.conf line 1"
+
+
+def test_what_is_kept_until_a_restart_has_no_next_boot(machine):
+    """No file can override it."""
+    machine.apply("run-a", {SWAPPINESS: 10}, permanent=False)
+    put(machine, "/etc/sysctl.conf", "vm.swappiness = 60\n")
+
+    assert states(machine) == {SWAPPINESS: "same"}

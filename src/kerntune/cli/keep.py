@@ -39,7 +39,10 @@ def apply(
         typer.Option("--until-restart", help="Only the running kernel, no files: a restart takes it back."),
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files of ours that somebody else has changed.")
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace files that somebody else wrote where ours go; a copy is kept."
+        ),
     ] = False,
     printed: Annotated[
         bool, typer.Option("--print", help="Print shell lines for both directions, and change nothing.")
@@ -53,22 +56,30 @@ def apply(
     """
     import time
 
-    from kerntune import app as kerntune
+    from kerntune.app import keeping, settings
+    from kerntune.hand.recovery import LEFT
+    from kerntune.report.applied import recovered_lines
 
-    here = kerntune.settings()
-    found = kerntune.recommended_in(sys.stdin) if name == "-" else kerntune.recommended(here, name)
+    here = settings()
+    found = keeping.recommended_in(sys.stdin) if name == "-" else keeping.recommended(here, name)
     if printed:
-        for line in kerntune.paste_lines(found):
+        for line in keeping.paste_lines(here, found):
             typer.echo(line)
         return
-    proposal = kerntune.proposed(here, found, time.time(), permanent=not until_restart)
-    say(f"Run {found.run_id} ({found.verdict}) would change:")
-    for line in kerntune.proposal_lines(proposal):
+    keeper = keeping.keeper(here)
+    recovered = keeper.recover(f"(kerntune apply {found.run_id})")
+    for line in recovered_lines(recovered, quiet=True):
         say(line)
+    if any(one.state in LEFT for one in recovered):
+        raise typer.Exit(3)
+    proposal = keeping.proposed(here, found, time.time(), permanent=not until_restart)
+    say(f"Run {found.run_id} ({found.verdict}) would change:")
+    for line in keeping.proposal_lines(proposal):
+        say(line)
+    proposal.check(overwrite=overwrite)
     if not asked("Keep it?", yes=yes):
         raise typer.Exit(130)
-    kept = kerntune.keeper(here).apply(proposal, overwrite=overwrite)
-    for line in kerntune.kept_lines(kept):
+    for line in keeping.kept_lines(keeper.apply(proposal, overwrite=overwrite)):
         say(line)
 
 
@@ -83,32 +94,44 @@ def undo(
 ) -> None:
     """Take back what is applied now, also what a crash left; with RUN what `apply` kept, months later too.
 
-    A knob or file that somebody else has changed since is left alone and named.
+    A knob or file that somebody else has changed since is left alone and named. Exit status 3: something did
+    not go back, or comes again with the next boot.
     """
-    from kerntune import app as kerntune
-    from kerntune.report.applied import outcome_lines, recovered_lines
+    from kerntune.app import keeping, settings, taken_back
+    from kerntune.hand.recovery import LEFT
+    from kerntune.report.applied import recovered_lines
 
-    here = kerntune.settings()
-    keeper = kerntune.keeper(here)
     if name is not None:
-        run_id = kerntune.kept_id(keeper.ledger, name)
-        withdrawal = keeper.withdraw(run_id, kerntune.kernel())
-        for line in (*withdrawal.notes, *withdrawal.diff.splitlines()):
-            say(line)
-        if not asked(f"Take run {run_id} back?", yes=yes):
-            raise typer.Exit(130)
-        undone = keeper.undo(run_id)
-        for line in (
-            *outcome_lines(undone.outcomes),
-            *(f"left as it is: {path}" for path in undone.left_files),
-        ):
-            say(line)
-        say(f"run {run_id} is not kept any more")
+        undo_run(name, yes=yes)
         return
-    for line in list(recovered_lines(kerntune.taken_back(here))) or ["nothing to undo"]:
+    here = settings()
+    recovered = taken_back(here)
+    for line in list(recovered_lines(recovered)) or ["nothing to undo"]:
         say(line)
-    for kept in keeper.ledger.runs:
+    for kept in keeping.keeper(here).ledger.runs:
         say(f"run {kept.run_id} is kept; kerntune undo {kept.run_id} takes it back")
+    if any(found.state in LEFT for found in recovered):
+        raise typer.Exit(3)
+
+
+def undo_run(name: str, *, yes: bool) -> None:
+    """Takes a kept run back, showing first what that changes."""
+    from kerntune.app import keeping
+    from kerntune.report.applied import recovered_lines
+
+    keeper = keeping.keeper(keeping.machine())
+    run_id = keeping.kept_id(keeper.ledger, name)
+    for line in recovered_lines(keeper.recover(f"(kerntune undo {run_id})"), quiet=True):
+        say(line)
+    for line in keeping.withdrawal_lines(keeper.withdraw(run_id, keeping.kernel())):
+        say(line)
+    if not asked(f"Take run {run_id} back?", yes=yes):
+        raise typer.Exit(130)
+    undone = keeper.undo(run_id)
+    for line in keeping.undone_lines(undone, run_id):
+        say(line)
+    if undone.stuck or undone.lines:
+        raise typer.Exit(3)
 
 
 @explained
@@ -116,17 +139,20 @@ def verify(
     *, as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False
 ) -> None:
     """Compare this kernel and the files with what is kept. Exit status 1: something differs."""
-    from kerntune import app as kerntune
+    from dataclasses import asdict
 
-    found = kerntune.verified(kerntune.settings())
+    from kerntune.app import keeping
+    from kerntune.keep import is_kept
+
+    found = keeping.verified()
     if as_json:
-        say_json(found)
+        say_json([asdict(difference) for difference in found])
     elif not found:
         say("nothing is kept on this machine")
     for difference in () if as_json else found:
-        for line in kerntune.difference_lines(difference):
+        for line in keeping.difference_lines(difference):
             say(line)
-    if any(difference["state"] != "same" for difference in found):
+    if not is_kept(found):
         raise typer.Exit(1)
 
 
@@ -139,17 +165,17 @@ def diff(
     """Show what keeping a run would change; without RUN, what differs from what is kept."""
     import time
 
-    from kerntune import app as kerntune
+    from kerntune.app import keeping, settings
 
-    here = kerntune.settings()
     if name is None:
-        for difference in kerntune.verified(here):
-            if difference["state"] != "same":
-                for line in kerntune.difference_lines(difference):
+        for difference in keeping.verified():
+            if difference.state != "same":
+                for line in keeping.difference_lines(difference):
                     say(line)
         return
-    found = kerntune.recommended(here, name)
-    for line in kerntune.proposal_lines(kerntune.proposed(here, found, time.time())):
+    here = settings()
+    found = keeping.recommended(here, name)
+    for line in keeping.proposal_lines(keeping.proposed(here, found, time.time())):
         say(line)
 
 
@@ -157,7 +183,7 @@ def diff(
 def setup(
     *,
     unit: Annotated[
-        str, typer.Option(help="A service after whose end values that were being tried go back, too.")
+        str, typer.Option(help="A service that runs kerntune: values it was trying go back when it ends.")
     ] = "",
     remove: Annotated[bool, typer.Option("--remove", help="Remove what was installed.")] = False,
 ) -> None:
@@ -179,16 +205,13 @@ def register(app: typer.Typer) -> None:
 
 def export_recommendation(name: str, form: str, output: Path | None) -> None:
     """Writes what a run recommends for another tool: one file, or into a directory."""
-    from kerntune import app as kerntune
+    from kerntune.app import keeping, settings
 
-    files = kerntune.exported_as(kerntune.recommended(kerntune.settings(), name), form)
+    here = settings()
+    files = keeping.exported_as(here, keeping.recommended(here, name), form)
     if output is None:
         for text in files.values():
             sys.stdout.write(text)
         return
-    if len(files) == 1 and not output.is_dir():
-        kerntune.write_text(output, next(iter(files.values())))
-        say(f"wrote {output}")
-        return
-    for path in kerntune.write_files(files, output):
+    for path in keeping.write_files(files, output):
         say(f"wrote {path}")

@@ -2,10 +2,10 @@
 
 from kerntune.keep.exports import ansible_tasks, shell_script, sysctl_conf, tuned_profile
 from kerntune.keep.hints import hint_from
-from kerntune.keep.keeper import ROOT, STATE_DIR, Keeper, Proposal, Undone, Withdrawal
-from kerntune.keep.kernel import look
+from kerntune.keep.keeper import ROOT, Home, Keeper, Proposal, Undone, Withdrawal
+from kerntune.keep.kernel import look, present
 from kerntune.keep.record import File, Kept, Ledger, Occasion
-from kerntune.keep.render import render
+from kerntune.keep.render import one_line, render
 from kerntune.keep.shell import paste
 from kerntune.keep.units import drop_in, install, units, written
 from kerntune.keep.values import names
@@ -13,9 +13,9 @@ from kerntune.keep.verify import Difference, is_kept
 
 __all__ = [
     "ROOT",
-    "STATE_DIR",
     "Difference",
     "File",
+    "Home",
     "Keeper",
     "Kept",
     "Ledger",
@@ -30,7 +30,9 @@ __all__ = [
     "is_kept",
     "look",
     "names",
+    "one_line",
     "paste",
+    "present",
     "render",
     "shell_script",
     "sysctl_conf",

@@ -6,19 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from kerntune.catalog import Catalog
-from kerntune.keep.record import File
-from kerntune.keep.render import (
-    PROC_SYS,
-    SYSCTL_D,
-    TMPFILES_D,
-    config_lines,
-    one_line,
-    sysctl_key,
-    tmpfiles_line,
-)
+from kerntune.keep.render import PROC_SYS, SYSCTL_D, TMPFILES_D, config_lines, one_line, sysctl_key
 from kerntune.keep.shell import paste
 from kerntune.keep.values import words_of
 from kerntune.model.knob import Config, Knob
+
+ANSIBLE_SYSCTL_D = "/etc/sysctl.d/91-kerntune-ansible.conf"
+ANSIBLE_TMPFILES_D = "/etc/tmpfiles.d/kerntune-ansible.conf"
+"""Not the files that `apply` owns: each of the two would find its own changed by the other."""
 
 THP = "/sys/kernel/mm/transparent_hugepage/"
 VM_OPTIONS = {f"{THP}enabled": "transparent_hugepages", f"{THP}defrag": "transparent_hugepage.defrag"}
@@ -36,7 +31,8 @@ def sysctl_conf(config: Config, base: Config, catalog: Catalog, title: str = "")
         title: What the file is for; a comment.
     """
     lines = config_lines(config, base, catalog)
-    others = [f"# not a sysctl, see tmpfiles.d(5): {line}" for line in lines[TMPFILES_D]]
+    sysfs = [line for line in lines[TMPFILES_D] if " /sys/" in line]
+    others = [f"# not a sysctl, see tmpfiles.d(5): {line}" for line in sysfs]
     return "\n".join([*_title(title), *lines[SYSCTL_D], *others]) + "\n"
 
 
@@ -48,10 +44,11 @@ def shell_script(config: Config, before: Config, catalog: Catalog, title: str = 
     return "\n".join(parts) + "\n"
 
 
-def tuned_profile(config: Config, base: Config, catalog: Catalog, title: str = "") -> tuple[File, ...]:
-    """Returns the files of a tuned profile, named from the profile's directory: `tuned.conf`.
+def tuned_profile(config: Config, base: Config, catalog: Catalog, title: str = "") -> str:
+    """Returns a tuned profile: the `tuned.conf` of its directory.
 
     Huge pages and disk queues are set by tuned's own plug-ins [vm] and [disk], the rest of /sys by [sysfs].
+    Those that disturb others come first: tuned carries out its sections as they stand.
     """
     sections: dict[str, list[str]] = defaultdict(list)
     for knob, words in words_of(catalog, config, base):
@@ -59,20 +56,18 @@ def tuned_profile(config: Config, base: Config, catalog: Catalog, title: str = "
         sections[section].append(line)
     summary = one_line(title).replace("${", "$ {") or "settings found by kerntune"
     lines = ["[main]", f"summary={summary}"]
-    for section in sorted(sections):
+    for section in sorted(sections, key=lambda name: (name != "vm", name)):
         lines += ["", f"[{section}]", *_disk_head(section), *sections[section]]
-    return (File("tuned.conf", "\n".join(lines) + "\n"),)
+    return "\n".join(lines) + "\n"
 
 
 def ansible_tasks(config: Config, base: Config, catalog: Catalog, title: str = "") -> str:
     """Returns an Ansible task file: ansible.posix.sysctl for settings, a tmpfiles.d file for /sys."""
     lines = ["---", *_title(title)]
-    sysfs = []
     for knob, words in words_of(catalog, config, base):
         if knob.path.startswith(PROC_SYS):
             lines += _sysctl_task(sysctl_key(knob), " ".join(words))
-        else:
-            sysfs.append(tmpfiles_line(knob.path, words[0]))
+    sysfs = config_lines(config, base, catalog)[TMPFILES_D]
     if sysfs:
         lines += _tmpfiles_tasks("\n".join(sysfs) + "\n")
     return "\n".join(lines if len(lines) > 2 else [*lines, "[]"]) + "\n"
@@ -108,7 +103,7 @@ def _sysctl_task(key: str, value: str) -> Iterator[str]:
     yield "  ansible.posix.sysctl:"
     yield f"    name: {_quoted(key)}"
     yield f"    value: {_quoted(value)}"
-    yield f"    sysctl_file: {_quoted(SYSCTL_D)}"
+    yield f"    sysctl_file: {_quoted(ANSIBLE_SYSCTL_D)}"
     yield "    sysctl_set: true"
     yield "    state: present"
 
@@ -117,13 +112,13 @@ def _tmpfiles_tasks(content: str) -> Iterator[str]:
     yield '- name: "kernel files below /sys, at every boot"'
     yield "  become: true"
     yield "  ansible.builtin.copy:"
-    yield f"    dest: {_quoted(TMPFILES_D)}"
+    yield f"    dest: {_quoted(ANSIBLE_TMPFILES_D)}"
     yield '    mode: "0644"'
     yield f"    content: {_quoted(content)}"
     yield '- name: "kernel files below /sys, now"'
     yield "  become: true"
     yield "  ansible.builtin.command:"
-    yield f"    argv: [systemd-tmpfiles, --create, {_quoted(TMPFILES_D)}]"
+    yield f"    argv: [systemd-tmpfiles, --create, {_quoted(ANSIBLE_TMPFILES_D)}]"
     yield "  changed_when: true"
 
 

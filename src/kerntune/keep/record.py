@@ -26,7 +26,8 @@ class Kept:
 
     `before` holds the values that were there, also of knobs that share a file with one of the config, or that
     the kernel may set anew with it. `effective` is what the kernel made of the config; empty until it was
-    written and read back. One that is not `permanent` has no files: a restart takes it back.
+    written and read back. One that is not `permanent` has no files: a restart takes it back. `paths` are the
+    kernel's files by knob: they can be named when a later catalogue does not know the knob any more.
     """
 
     occasion: Occasion
@@ -34,6 +35,7 @@ class Kept:
     before: Config
     effective: Config = field(default_factory=dict)
     permanent: bool = True
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -47,10 +49,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A configuration file as it should be; `path` is named from /."""
+    """A configuration file as it should be; `path` is named from /. An empty text: it should not be there."""
 
     path: str
     text: str
+    mode: int = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,43 @@ class Ledger:
         place = [run.run_id for run in self.runs].index(gone.run_id)
         later = (_inherited(run, gone) for run in self.runs[place + 1 :])
         return replace(self, runs=(*self.runs[:place], *later))
+
+    def origins(self, kept: Kept) -> Config:
+        """Returns what was there before a run, and before every other that is kept."""
+        ledger = self.with_run(kept)
+        for run in ledger.runs[:-1]:
+            ledger = ledger.without_run(run)
+        return ledger.runs[-1].before
+
+    def with_rest(self, kept: Kept, left: Config, boot: str) -> "Ledger":
+        """Returns the ledger with no more of a run than these values of its knobs, until a restart.
+
+        They did not go back. Nothing sets them at the next boot, which so ends the record, too.
+        """
+        place = [run.run_id for run in self.runs].index(kept.run_id)
+        rest = self.without_run(kept)
+        if not left:
+            return rest
+        occasion = replace(kept.occasion, boot=boot)
+        stays = replace(kept, occasion=occasion, config=left, effective=left, permanent=False)
+        return replace(self, runs=(*rest.runs[:place], stays, *rest.runs[place:]))
+
+    def with_stuck(self, wish: Kept, stuck: Config, boot: str) -> "Ledger":
+        """Returns the ledger with the values that an attempt to keep a run left behind."""
+        known = self.run(wish.run_id)
+        if known is None:
+            return self.with_run(wish).with_rest(wish, stuck, boot)
+        before, effective = {**wish.before, **known.before}, {**known.effective, **stuck}
+        changed = replace(known, before=before, effective=effective)
+        return replace(self, runs=tuple(changed if run is known else run for run in self.runs))
+
+    def in_boot(self, boot: str) -> "Ledger":
+        """Returns the ledger as it stands in a boot: what was kept until a restart is over after it."""
+        ledger = self
+        for run in self.runs:
+            if not run.permanent and run.occasion.boot != boot:
+                ledger = ledger.without_run(run)
+        return ledger
 
     def with_files(self, files: tuple[File, ...]) -> "Ledger":
         """Returns the ledger with the files as they will be; the digests they have now become previous."""

@@ -1,10 +1,11 @@
 """What is kept, as files that set it at every boot: sysctl.d(5), and tmpfiles.d(5) for /sys."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from kerntune.catalog import Catalog
+from kerntune.keep.order import disturbed
 from kerntune.keep.record import File, Kept
 from kerntune.keep.values import Settled, settle, words_of
 from kerntune.model.knob import Config, Knob
@@ -27,17 +28,21 @@ DEVICES = """\
 def render(runs: Iterable[Kept], catalog: Catalog) -> tuple[File, ...]:
     """Returns the files that set what several runs amount to; files that would be empty are left out.
 
-    Vectors are written whole. Where runs disagree the later one counts, and a comment says so. Runs that are
-    not permanent are in no file.
+    Vectors are written whole, parents before children, whoever kept them. Where runs disagree the later one
+    counts, and a comment says so. Runs that are not permanent are in no file.
     """
-    kept = tuple(run for run in runs if run.permanent)
-    settled = settle(kept, catalog)
+    kept = {run.run_id: run for run in runs if run.permanent}
+    settled = settle(tuple(kept.values()), catalog)
+    owner = _owners(settled, tuple(kept), catalog)
+    by_run = {name: settled.config[name] for run_id in kept for name in owner if owner[name] == run_id}
     parts: dict[str, list[str]] = {SYSCTL_D: [], TMPFILES_D: []}
-    for run in kept:
-        own = {name: value for name, value in settled.config.items() if settled.run[name] == run.run_id}
-        for path, lines in _lines(own, settled, catalog).items():
-            if lines:
-                parts[path] += ["", *run_comment(run), *lines]
+    last: dict[str, str] = {}
+    for knob, path, line in _lines(by_run, settled.base, catalog):
+        run_id = owner[knob.name]
+        if last.get(path) != run_id:
+            parts[path] += ["", *run_comment(kept[run_id])]
+        parts[path].append(line)
+        last[path] = run_id
     _tell_overruled(parts, settled, catalog)
     return tuple(
         File(path, head(path, lines) + "\n".join(lines).strip("\n") + "\n")
@@ -70,11 +75,8 @@ def one_line(text: str) -> str:
 def config_lines(config: Config, base: Config, catalog: Catalog) -> Mapping[str, list[str]]:
     """Returns the lines of both files that set a config, without comments, by the file's path."""
     lines: dict[str, list[str]] = {SYSCTL_D: [], TMPFILES_D: []}
-    for knob, words in words_of(catalog, config, base):
-        if knob.path.startswith(PROC_SYS):
-            lines[SYSCTL_D].append(f"{sysctl_key(knob)} = {' '.join(words)}")
-        else:
-            lines[TMPFILES_D].append(tmpfiles_line(knob.path, words[0]))
+    for _, path, line in _lines(config, base, catalog):
+        lines[path].append(line)
     return lines
 
 
@@ -97,15 +99,29 @@ def tmpfiles_line(path: str, word: str) -> str:
     return f"w {quoted} - - - - {argument}"
 
 
-def _lines(own: Config, settled: Settled, catalog: Catalog) -> Mapping[str, list[str]]:
-    """Returns a run's lines; a vector shared with a later run is left to that one."""
-    last = {knob.file: run for name, run in settled.run.items() if (knob := catalog.find(name)) is not None}
-    mine = {
-        name: value
-        for name, value in own.items()
-        if (knob := catalog.find(name)) is not None and last[knob.file] == settled.run[name]
-    }
-    return config_lines(mine, {**settled.base, **settled.config}, catalog)
+def _lines(config: Config, base: Config, catalog: Catalog) -> Iterator[tuple[Knob, str, str]]:
+    """Yields each kernel file of a config as one of its knobs, the file that sets it at boot, and the line.
+
+    A sysctl that a file below /sys disturbs is in both: systemd-tmpfiles runs after systemd-sysctl.
+    """
+    moved = disturbed(config, catalog)
+    for knob, words in words_of(catalog, config, base):
+        value = " ".join(words)
+        is_sysctl = knob.path.startswith(PROC_SYS)
+        if is_sysctl:
+            yield knob, SYSCTL_D, f"{sysctl_key(knob)} = {value}"
+        if not is_sysctl or knob.name in moved:
+            yield knob, TMPFILES_D, tmpfiles_line(knob.path, value)
+
+
+def _owners(settled: Settled, order: Sequence[str], catalog: Catalog) -> Mapping[str, str]:
+    """Returns the run by knob; a vector shared by several is left to the last of them."""
+    last: dict[str, str] = {}
+    for name, run_id in sorted(settled.run.items(), key=lambda item: order.index(item[1])):
+        knob = catalog.find(name)
+        last[name if knob is None else knob.file] = run_id
+    found = ((name, catalog.find(name)) for name in settled.config)
+    return {name: last[name if knob is None else knob.file] for name, knob in found}
 
 
 def _tell_overruled(parts: Mapping[str, list[str]], settled: Settled, catalog: Catalog) -> None:
@@ -113,7 +129,5 @@ def _tell_overruled(parts: Mapping[str, list[str]], settled: Settled, catalog: C
         knob = catalog.find(lost.knob)
         path = SYSCTL_D if knob is None or knob.path.startswith(PROC_SYS) else TMPFILES_D
         if parts[path]:
-            comment = (
-                f"# {one_line(str(lost.knob))} = {lost.value} of run {lost.run_id} gave way to run {lost.by}"
-            )
-            parts[path] += ["", comment]
+            comment = f"{lost.knob} = {lost.value} of run {lost.run_id} gave way to run {lost.by}"
+            parts[path] += ["", f"# {one_line(comment)}"]

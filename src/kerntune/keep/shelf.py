@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -12,14 +12,15 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from kerntune.errors import StoreError
-from kerntune.keep.files import replace_file
+from kerntune.keep.files import replace_file, sync_names
 from kerntune.keep.record import FORMAT, Ledger
 
-NAME, LOCK = "kept.json", "kept.lock"
+NAME, OLD, LOCK = "kept.json", "kept.json.old", "kept.lock"
+ROOTS = "root may: kerntune show RUN --json | sudo kerntune apply -; and back: sudo kerntune undo RUN"
 
 
 class Shelf:
-    """The ledger of a directory while we hold its lock."""
+    """The ledger of a directory while we hold its lock, and the one that was there when it was opened."""
 
     def __init__(self, directory: Path, ledger: Ledger) -> None:
         self.directory = directory
@@ -36,9 +37,26 @@ class Shelf:
         try:
             replace_file(path, text + "\n")
         except OSError as error:
-            msg = f"cannot write {path}: {error.strerror}; nothing is changed without it"
+            msg = f"cannot write {path}: {error.strerror}"
             raise StoreError(msg, hint="free some disk space, or run it as root") from error
         self.ledger = ledger
+
+    def revert(self) -> None:
+        """Puts the ledger back that was there when the directory was opened; needs no space on the disk.
+
+        Raises:
+            StoreError: the directory cannot be written.
+        """
+        path, old = self.directory / NAME, self.directory / OLD
+        try:
+            if old.exists():
+                old.rename(path)
+            else:
+                path.unlink(missing_ok=True)
+            sync_names(self.directory)
+        except OSError as error:
+            msg = f"cannot put {path} back: {error.strerror}"
+            raise StoreError(msg, hint="`kerntune undo` takes back what it names") from error
 
 
 @contextmanager
@@ -50,9 +68,25 @@ def opened(directory: Path) -> Iterator[Shelf]:
     """
     descriptor = _locked(directory)
     try:
-        yield Shelf(directory, read(directory))
+        ledger = read(directory)
+        _link(directory)
+        yield Shelf(directory, ledger)
     finally:
+        with suppress(OSError):
+            (directory / OLD).unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _link(directory: Path) -> None:
+    """Gives the ledger a second name under which it outlives being replaced."""
+    path, old = directory / NAME, directory / OLD
+    try:
+        old.unlink(missing_ok=True)
+        if path.exists():
+            old.hardlink_to(path)
+    except OSError as error:
+        msg = f"cannot write {old}: {error.strerror}"
+        raise StoreError(msg, hint=ROOTS) from error
 
 
 def read(directory: Path) -> Ledger:
@@ -80,7 +114,7 @@ def _locked(directory: Path) -> int:
         descriptor = os.open(directory / LOCK, flags, 0o600)
     except OSError as error:
         msg = f"cannot keep anything in {directory}: {error.strerror}"
-        raise StoreError(msg, hint="run it as root") from error
+        raise StoreError(msg, hint=ROOTS) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

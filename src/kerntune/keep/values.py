@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from kerntune.catalog import Catalog, touching
 from kerntune.errors import Fault, PlanError
+from kerntune.keep.order import disturbed, ordered
 from kerntune.keep.record import Kept
 from kerntune.model.knob import Absence, Config, Knob, Reading, Value
 
@@ -63,7 +64,8 @@ def make(wish: Kept, readings: Mapping[str, Reading], catalog: Catalog) -> Kept:
         source = f"run {wish.run_id} cannot be kept on this machine"
         raise PlanError(source, faults, hint=hint)
     before = {name: value for name, value in readings.items() if isinstance(value, int | str)}
-    return replace(wish, before=before)
+    paths = {name: knob.path for name in before if (knob := catalog.find(name)) is not None}
+    return replace(wish, before=before, paths=paths)
 
 
 def again(kept: Kept, earlier: Kept | None) -> Kept:
@@ -78,13 +80,16 @@ def again(kept: Kept, earlier: Kept | None) -> Kept:
 
 
 def settle(runs: Sequence[Kept], catalog: Catalog) -> Settled:
-    """Returns what runs amount to: of values for one knob, or for knobs that exclude each other, the last."""
+    """Returns what runs amount to: of values for one knob, or for knobs that exclude each other, the last.
+
+    A setting of a scheduler or governor ends with it.
+    """
     config: dict[str, Value] = {}
     owner: dict[str, str] = {}
     overruled = []
     for run in runs:
         for name, value in run.config.items():
-            for rival in (name, *rivals(catalog, name)):
+            for rival in (name, *rivals(catalog, name), *_ended(catalog, name, value)):
                 if rival in config and (rival != name or config[rival] != value):
                     overruled.append(Overruled(rival, config[rival], owner[rival], run.run_id))
                 if rival in config:
@@ -100,14 +105,23 @@ def rivals(catalog: Catalog, name: str) -> tuple[str, ...]:
     return tuple(other for rule in rules for other in rule.knobs if other != name)
 
 
+def _ended(catalog: Catalog, name: str, value: Value) -> tuple[str, ...]:
+    """Returns the knobs that a value of another one takes away: an I/O scheduler takes its settings along."""
+    moved = disturbed((name,), catalog)
+    rules = [rule for rule in touching(catalog.constraints, (name,)) if rule.kind == "requires"]
+    ended = [rule for rule in rules if name in rule.knobs[1:] and value not in rule.values]
+    return tuple(rule.knobs[0] for rule in ended if rule.knobs[0] in moved)
+
+
 def words_of(catalog: Catalog, config: Config, base: Config) -> Iterator[tuple[Knob, tuple[str, ...]]]:
     """Yields each file of a config once, as one of its knobs, with the words of the whole file.
 
-    Files with a member whose value nobody knows are passed over.
+    In the order of writing, where `base` are the present values. Files with a member whose value nobody knows
+    are passed over.
     """
     values = {**base, **config}
     done = set()
-    for name in config:
+    for name in ordered(config, base, catalog):
         knob = catalog.find(name)
         if knob is None or knob.file in done:
             continue

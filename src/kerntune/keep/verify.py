@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from kerntune.catalog import Catalog
+from kerntune.hand.panel import plain
 from kerntune.keep import files
 from kerntune.keep.record import Ledger
 from kerntune.keep.render import PROC_SYS, SYSCTL_D, TMPFILES_D
@@ -20,9 +21,9 @@ State = Literal["same", "differs", "absent", "unreadable", "overridden", "change
 class Difference:
     """How one knob or file compares; everything in it is JSON-ready.
 
-    Of a knob: `same`, `differs` from what is kept, `absent` from this kernel, `unreadable` for us. Of a file:
-    `same`, `changed` by somebody else, `missing`; `overridden`: another file sets the knob to another value
-    at the next boot.
+    Of a knob: `same`, `differs` from what is kept, `absent` from this kernel, `unreadable` for us;
+    `overridden`: another file sets it to `present` at the next boot. Of a file: `same`, `changed` by somebody
+    else, `missing`.
     """
 
     subject: str
@@ -40,10 +41,11 @@ def verify(
     `readings` are the present values of the kept knobs. What is as it should be is told as `same`.
     """
     settled = settle(ledger.runs, catalog)
+    lasting = settle([run for run in ledger.runs if run.permanent], catalog)
     return (
         *(_compared(name, ledger, settled, readings.get(name)) for name in settled.config),
         *(_file_state(ledger, root)),
-        *(_overrides(settled, catalog, root)),
+        *(_overrides(lasting, catalog, root)),
     )
 
 
@@ -80,10 +82,12 @@ def _overrides(settled: Settled, catalog: Catalog, root: Path) -> Iterator[Diffe
     settings, written = sysctl.effective(sysctl.settings(root)), tmpfiles.effective(tmpfiles.settings(root))
     for knob, words in words_of(catalog, settled.config, settled.base):
         is_sysctl = knob.path.startswith(PROC_SYS)
-        ours, value = (SYSCTL_D if is_sysctl else TMPFILES_D), " ".join(words)
+        value = " ".join(words)
         lasting = (settings if is_sysctl else written)(knob.path)
         # systemd-tmpfiles runs after systemd-sysctl and may write to /proc/sys, too
         later = written(knob.path) if is_sysctl else None
-        for setting in (later or lasting,):
-            if setting is not None and setting.file != ours and setting.value != value:
-                yield Difference(knob.file, "overridden", value, setting.value, f"by {setting.place}")
+        setting = later or lasting
+        if setting is not None and setting.file not in (SYSCTL_D, TMPFILES_D) and setting.value != value:
+            yield Difference(
+                knob.file, "overridden", plain(value), plain(setting.value), f"by {setting.place}"
+            )

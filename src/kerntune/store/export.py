@@ -46,7 +46,8 @@ def export(history: History, run_id: str, form: str) -> str:
     if form == "csv":
         return _table(run, trials)
     msg = f"cannot export as {form!r}"
-    raise InputError(msg, hint=f"formats: {', '.join(FORMATS)}")
+    what = "every sample; what a run recommends: sysctl, shell, tuned, ansible"
+    raise InputError(msg, hint=f"formats: {', '.join(FORMATS)}: {what}")
 
 
 def _table(run: Run, trials: Sequence[Trial]) -> str:
