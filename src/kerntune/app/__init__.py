@@ -21,6 +21,7 @@ from kerntune.app.installing import installed, removed
 from kerntune.app.keeping import (
     FORMS,
     Recommendation,
+    closing_lines,
     difference_lines,
     exported_as,
     keeper,
@@ -41,7 +42,7 @@ from kerntune.app.outlook import Outlook, looked_at, outlook_data
 from kerntune.app.pasting import pasted
 from kerntune.app.planning import Benchmark, Wishes, make_plan, plan_text
 from kerntune.app.plugins import plugin, plugins
-from kerntune.app.results import closing_lines, exit_status, result_data
+from kerntune.app.results import exit_status, result_data
 from kerntune.app.settings import Settings, settings
 from kerntune.app.trying import Spread, Tried, spreads, tried
 from kerntune.app.tuning import Tuning, tuning

@@ -5,9 +5,7 @@ from pathlib import Path
 
 from kerntune import host
 from kerntune.app.plugins import plugin
-from kerntune.app.results import closing_lines
 from kerntune.app.settings import Settings
-from kerntune.catalog import load
 from kerntune.errors import InputError
 from kerntune.model.plan import Plan
 from kerntune.model.trial import Past
@@ -56,7 +54,7 @@ def to_resume(here: Settings, name: str) -> tuple[Plan, Past]:
 
 
 def shown(here: Settings, name: str) -> Iterator[str]:
-    """Yields a stored run in lines: the answer, every trial, what to do next."""
+    """Yields a stored run in lines: every trial, and the answer."""
     with _opened(here) as history:
         run = history.run(history.find(name))
         setup = run.setup
@@ -74,7 +72,6 @@ def shown(here: Settings, name: str) -> Iterator[str]:
         else:
             yield from text.summary_lines(run.result, run.plan, setup.present or {}, unit)
             yield from pareto.front_lines(history.trials(run.run_id), run.plan)
-        yield from closing_lines(run, load())
 
 
 def front_lines(here: Settings, name: str) -> Iterator[str]:

@@ -39,6 +39,7 @@ from kerntune.model.knob import Config
 from kerntune.model.verdict import Outcome
 from kerntune.report.applied import outcome_lines
 from kerntune.report.text import interval
+from kerntune.store import Run, RunState
 
 FORMS = ("sysctl", "shell", "tuned", "ansible")
 """Formats a recommended config can be exported in."""
@@ -224,6 +225,28 @@ def paste_lines(here: Settings, found: Recommendation) -> Iterator[str]:
     yield from there
     yield "# to take it back:"
     yield from (f"# {line}" for line in back)
+
+
+def closing_lines(here: Settings, run: Run) -> Iterator[str]:
+    """Yields what to do next with a stored run: how to apply its result, and where everything lies."""
+    config = run.result.minimal_config if run.result is not None else {}
+    if config:
+        there, back = pasted(config, keeper(here).before(run.run_id, config), load())
+        yield ""
+        yield "Everything is as it was before. To have it now, as root (until a restart):"
+        yield from (f"  {line}" for line in there)
+        yield "and back:"
+        yield from (f"  {line}" for line in back)
+        yield f"To keep it, also after a restart: {keeping_command(run.run_id)}"
+    yield ""
+    if run.state in {RunState.INTERRUPTED, RunState.DIED}:
+        yield f"Go on with it: kerntune resume {run.run_id}"
+    yield f"All samples are stored: kerntune show {run.run_id}"
+
+
+def keeping_command(run_id: str) -> str:
+    """Returns the command by which this user keeps a run: only root may, and the store is the user's."""
+    return f"kerntune apply {run_id}" if os.geteuid() == 0 else PIPED.replace("RUN", run_id)
 
 
 def kept_id(ledger: Ledger, name: str) -> str:

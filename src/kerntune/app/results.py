@@ -1,15 +1,13 @@
 """What a study found, as plain data for programs and as lines for people."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from kerntune.app.pasting import pasted
-from kerntune.catalog import Catalog
 from kerntune.model.plan import Plan
 from kerntune.model.trial import Ending, FailureKind, Result, Trial
 from kerntune.model.verdict import Outcome
 from kerntune.planfile import CONFIG_PLANNER
-from kerntune.store import Run, RunState
+from kerntune.store import Run
 
 TARGET_KINDS = {FailureKind.REFUSED, FailureKind.INTERFERENCE, FailureKind.TARGET}
 
@@ -95,20 +93,3 @@ def exit_status(result: Result, last: Trial | None) -> int:
         return 0
     failure = last.failure if last is not None else None
     return 3 if failure is not None and failure.kind in TARGET_KINDS else 4
-
-
-def closing_lines(run: Run, catalog: Catalog) -> Iterator[str]:
-    """Yields what to do next: how to apply the result, and where everything lies."""
-    result = run.result
-    if result is not None and result.minimal_config:
-        there, back = pasted(result.minimal_config, run.setup.present or {}, catalog)
-        yield ""
-        yield "Everything is as it was before. To have it now, as root (until a restart):"
-        yield from (f"  {line}" for line in there)
-        yield "and back:"
-        yield from (f"  {line}" for line in back)
-        yield f"To keep it, also after a restart: kerntune apply {run.run_id}"
-    yield ""
-    if run.state in {RunState.INTERRUPTED, RunState.DIED}:
-        yield f"Go on with it: kerntune resume {run.run_id}"
-    yield f"All samples are stored: kerntune show {run.run_id}"

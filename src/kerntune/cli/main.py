@@ -260,10 +260,11 @@ def show(name: RunName, *, as_json: AsJson = False) -> None:
     from kerntune import app as kerntune
 
     here = kerntune.settings()
+    run = kerntune.run_of(here, name)
     if as_json:
-        say_json(kerntune.result_data(kerntune.run_of(here, name)))
+        say_json(kerntune.result_data(run))
         return
-    for line in kerntune.shown(here, name):
+    for line in (*kerntune.shown(here, run.run_id), *kerntune.closing_lines(here, run)):
         say(line)
 
 

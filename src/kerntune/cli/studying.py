@@ -1,5 +1,6 @@
 """A study as the command line follows it: its options, a look beforehand, consent, and its end."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def studied(
     Without `yes` the user is asked before the machine's own knobs are turned. `notes` are those on the plan's
     file.
     """
-    from kerntune import app, catalog
+    from kerntune import app
     from kerntune.cli.screen import screen
     from kerntune.report import outlook, text
 
@@ -128,7 +129,7 @@ def studied(
     console.print()
     say_lines(text.summary_lines(run.result, plan, run.setup.present or {}, unit), console, indent=2)
     say_lines(app.front_lines(here, run.run_id), console)
-    say_lines(app.closing_lines(run, catalog.load()), console)
+    say_lines(app.closing_lines(here, run), console)
     if as_json:
         say_json(app.result_data(run))
     status = app.exit_status(run.result, last)
@@ -141,16 +142,19 @@ def studied(
 
 
 def offer_to_keep(run_id: str) -> None:
-    """Asks whether what a study found is to be applied permanently, showing the change first."""
+    """Asks root whether what a study found is to be applied permanently, showing the change first."""
     import time
 
-    from kerntune import app
+    from kerntune.app import keeping, settings
 
-    here = app.settings()
-    proposal = app.proposed(here, app.recommended(here, run_id), time.time())
+    here = settings()
+    if os.geteuid() != 0:
+        return  # the closing lines name the command
+    proposal = keeping.proposed(here, keeping.recommended(here, run_id), time.time())
     say("\nTo apply it permanently would change:")
-    for line in app.proposal_lines(proposal):
+    for line in keeping.proposal_lines(proposal):
         say(line)
+    proposal.check(overwrite=False)
     if typer.confirm("Apply permanently?", default=False, err=True):
-        for line in app.kept_lines(app.keeper(here).apply(proposal)):
+        for line in keeping.kept_lines(keeping.keeper(here).apply(proposal)):
             say(line)

@@ -142,7 +142,8 @@ def summary_lines(result: Result, plan: Plan, present: Config, unit: str = "") -
     left = len(result.best_config) - len(result.minimal_config)
     if result.minimal_config and left > 0:
         least = percent(plan.objective.smallest_gain, signed=False)
-        yield f"  {left} more of the best config's knobs were dropped: what they add is not measurable,"
+        was = "was dropped: what it adds" if left == 1 else "were dropped: what they add"
+        yield f"  {left} more of the best config's knobs {was} is not measurable,"
         yield f"  or less than the {least} that are worth having"
     if result.noise is not None:
         noise = noise_line(result.noise)
