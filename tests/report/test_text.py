@@ -79,7 +79,7 @@ def test_the_summary_names_the_knobs_that_matter_with_both_values():
     lines = list(text.summary_lines(result(BETTER), PLAN, PRESENT, "Mbit/s"))
 
     assert "  net.ipv4.tcp_wmem:max: 4194304 → 67108864" in lines
-    assert any("1 more of the best config's knobs were dropped" in line for line in lines)
+    assert any("1 more of the best config's knobs was dropped" in line for line in lines)
     assert any("smallest gain this budget can show: 1.5 %" in line for line in lines)
 
 
