@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kerntune.errors import RunFailed
 from kerntune.execution import execute
@@ -27,6 +27,14 @@ class FileOptions(Options):
     duration_s: float = Field(4.0, gt=0.0, le=600.0)
     write_kib: int = Field(16, ge=1, le=1 << 14)
     writes_per_fsync: int = Field(4, ge=1, le=1 << 16)
+
+    @model_validator(mode="after")
+    def _fit_into_the_log(self) -> Self:
+        at_once = self.write_kib * self.writes_per_fsync / 1024
+        if self.pattern == "fsync" and at_once > self.size_mib:
+            msg = f"size_mib {self.size_mib} is less than the {at_once:.0f} MiB written between two fsyncs"
+            raise ValueError(msg)
+        return self
 
 
 class Files:
