@@ -127,6 +127,7 @@ class Printing(LocalPlace):
         self.started = []
 
     def start(self, argv, host, stdout, stderr, *, privileged=False):
+        self.argv = argv
         self.started.append(Path(argv[0]).name)
         is_fio = self.started[-1] == "fio"
         return super().start(["cat", self.printed] if is_fio else argv, host, stdout, stderr)
@@ -156,6 +157,19 @@ def test_a_job_does_not_write_back_what_the_job_before_it_left(tmp_path, rw, pro
         Fio({"rw": rw}).run(place, 60.0)
 
     assert place.started == programs
+
+
+@pytest.mark.parametrize(
+    ("options", "goes_on"), [({}, False), ({"direct": True}, True), ({"rw": "randread"}, True)]
+)
+def test_a_file_read_in_order_is_read_once(tmp_path, options, goes_on):
+    """A second time it would lie in memory: the figure would be that of memory."""
+    ready("fio")
+    place = Printing(PRINTED / "fio-libaio.json", tmp_path)
+
+    Fio({"rw": "read", **options}).run(place, 60.0)
+
+    assert ("--time_based" in place.argv) is goes_on
 
 
 @pytest.mark.parametrize("engine", ["psync", "mmap"])
