@@ -18,6 +18,15 @@ def test_a_real_nginx_is_measured(ordinary, connections, content):
     check_workload(Http, options, ordinary, deadline_s=60)
 
 
+def test_the_largest_page_is_made_and_served(ordinary):
+    """It is longer than what a program can be told."""
+    largest = HttpOptions(page_bytes=1 << 20, clients=2, duration_s=1.0)
+
+    requests, _ = Http(largest.model_dump()).run(ordinary, 60.0)
+
+    assert requests.value > 0
+
+
 @pytest.mark.parametrize("duration_s", [0.5, 1.5])
 def test_a_load_lasts_whole_seconds(duration_s):
     """Neither wrk nor ab knows others."""

@@ -28,6 +28,7 @@ from kerntune.workloads.server import free_port, serving
 
 _FILES = 65_536  # open at once in a worker
 _PAGE = "page.html"
+_MAKE_PAGE = r'head -c "$2" /dev/zero | tr "\0" x > "$1"'  # longer than a program's argument may be
 _WHO = "/kerntune-who"
 _AB_REQUESTS_A_SECOND = 100_000  # more than ab can make; -t alone would stop at 50,000 in all
 
@@ -95,7 +96,8 @@ class Http:
         host = place.hosts[-1]
         options = self._options
         with passing_directory(place, host, f"http-{secrets.token_hex(4)}") as home:
-            write_file(place, host, home / _PAGE, "x" * (options.page_bytes - 1) + "\n")
+            made = [str(home / _PAGE), str(options.page_bytes)]
+            execute(place, host, ["/bin/sh", "-c", _MAKE_PAGE, "sh", *made], deadline_s=60.0)
             kept = options.connections == "keep-alive"
             files = _Nginx(home / "files.conf", place.address(host), kept)
             with files.serving(place, host, f"root {home};", deadline) as port:
