@@ -34,6 +34,14 @@ def test_a_load_lasts_whole_seconds(duration_s):
         Http({"duration_s": duration_s})
 
 
+def test_the_load_generator_does_not_depend_on_the_path(monkeypatch):
+    """Their figures differ: wrk is taken where it is installed."""
+    usual = http.generator()
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    assert http.generator() == usual
+
+
 def test_ab_can_make_the_load_as_well(ordinary):
     """Where there is no wrk; its report has what is read."""
     options = HttpOptions(clients=4, duration_s=1.0)

@@ -118,6 +118,16 @@ def test_postgresql_as_root_is_told_with_a_way_out(tmp_path):
     shutil.rmtree(tmp_path / "pgbench")
 
 
+def test_what_cannot_be_executed_is_no_program(tmp_path, monkeypatch):
+    """Though it lies beside initdb: it would fail only when it is started, or the server never seem ready."""
+    (tmp_path / "initdb").touch(mode=0o755)
+    (tmp_path / "psql").touch(mode=0o644)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert program("initdb") == str(tmp_path / "initdb")
+    assert program("psql") != str(tmp_path / "psql")
+
+
 @pytest.mark.parametrize("option", [{"mode": "write"}, {"scale": 0}, {"duration_s": 1.5}, {"clients": 0}])
 def test_wrong_options_are_told(option):
     """Before anything is started; pgbench counts whole seconds."""

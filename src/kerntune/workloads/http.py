@@ -4,18 +4,17 @@ import os
 import resource
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from shutil import which
 from time import monotonic
 from typing import Literal
 
 from pydantic import Field
 
-from kerntune.errors import MetricError
+from kerntune.errors import MetricError, RunFailed
 from kerntune.execution import execute
 from kerntune.interfaces import Link, MetricSpec, Place
 from kerntune.model.measurement import Metric
@@ -79,9 +78,9 @@ class Http:
         """
         deadline = monotonic() + deadline_s
         options = self._options
-        tool = "wrk" if which("wrk") else "ab"
+        tool, path = generator()
         with self._served(place, deadline) as url:
-            load = [need(tool), *(_wrk(options, url) if tool == "wrk" else _ab(options, url))]
+            load = [path, *(_wrk(options, url) if tool == "wrk" else _ab(options, url))]
             printed = execute(place, place.hosts[0], load, deadline_s=deadline - monotonic()).stdout
         _refuse_errors(tool, printed)
         wanted = [
@@ -179,6 +178,20 @@ def _fetch(address: str, port: int, path: str) -> bytes:
         return b""
     finally:
         connection.close()
+
+
+def generator() -> tuple[str, str]:
+    """Returns the program that makes the load, and its path: wrk, or ab where there is no wrk.
+
+    Raises:
+        RunFailed: neither is installed.
+    """
+    try:
+        return "wrk", need("wrk")
+    except RunFailed as error:
+        with suppress(RunFailed):
+            return "ab", need("ab")
+        raise error from None
 
 
 def _wrk(options: HttpOptions, url: str) -> list[str]:

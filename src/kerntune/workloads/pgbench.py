@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from kerntune.workloads.server import serving
 _ANALYTICS = ["-n", "-f", str(Path(__file__).with_name("load") / "analytics.sql")]
 _USER = "kerntune"
 _DATABASE = "postgres"  # there from the beginning
+_PROGRAMS = ("initdb", "postgres", "pg_ctl", "pg_isready", "psql", "pgbench")
 _PORT = "5432"  # names the socket only: no TCP port is opened
 _HOME = "pgbench"
 _MIB_A_SCALE = 20  # accounts with their index; PostgreSQL documentation says 15, the free space makes it more
@@ -79,6 +81,8 @@ class Pgbench:
             RunFailed: it cannot be made: PostgreSQL is not installed, the disk is nearly full, its directory
                 is not empty, we are root.
         """
+        for name in _PROGRAMS:
+            program(name)
         host, scale = place.hosts[-1], self._options.scale
         need_mib = _CLUSTER_MIB + _LOG_MIB + 2 * _MIB_A_SCALE * scale  # what read-write adds, too
         check_room(place.scratch(host), need_mib, f"pgbench at scale {scale}")
@@ -198,8 +202,8 @@ def program(name: str) -> str:
     Raises:
         RunFailed: it is not installed.
     """
-    beside = Path(need("initdb")).resolve().with_name(name)
-    return str(beside) if beside.exists() else need(name)
+    beside = Path(need("initdb")).resolve().parent
+    return shutil.which(name, path=beside) or need(name)
 
 
 def _settings(socket: Path, buffers_mib: int) -> list[str]:
