@@ -43,6 +43,7 @@ def test_a_table_is_warmed_to_the_end_or_not_at_all(ordinary):
     deadline = time.monotonic() + 60
 
     with cluster.serving(32, deadline):
+        assert list((home / "data/pg_dynshmem").iterdir())  # not in /dev/shm, where a killed server leaves it
         cluster.warm(1, 32, deadline)
         counted = "SELECT heap_blks_read >= relpages FROM pg_statio_user_tables JOIN pg_class ON oid = relid"
         which = " AND pg_class.relname = 'pgbench_accounts' WHERE pg_class.relname = 'pgbench_accounts'"

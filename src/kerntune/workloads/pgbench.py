@@ -214,6 +214,7 @@ def _settings(socket: Path, buffers_mib: int) -> list[str]:
         f"port={_PORT}",
         "max_connections=1010",
         f"shared_buffers={buffers_mib}MB",
+        "dynamic_shared_memory_type=mmap",  # a file of the cluster's: a killed server leaves those of /dev/shm
         f"max_wal_size={_LOG_MIB}MB",
         f"min_wal_size={_LOG_MIB // 2}MB",
         "checkpoint_timeout=1h",  # each run begins with a checkpoint of its own, and has no other
