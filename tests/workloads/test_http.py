@@ -34,6 +34,15 @@ def test_a_load_lasts_whole_seconds(duration_s):
         Http({"duration_s": duration_s})
 
 
+@pytest.mark.parametrize("clients", [2, 9, 64, 97])
+def test_wrk_is_as_many_clients_as_it_was_told(clients):
+    """It gives each thread the same number, and drops the rest."""
+    threads, connections = (int(word[2:]) for word in http._wrk(HttpOptions(clients=clients), "")[:2])
+
+    assert connections == clients
+    assert connections % threads == 0
+
+
 def test_the_load_generator_does_not_depend_on_the_path(monkeypatch):
     """Their figures differ: wrk is taken where it is installed."""
     usual = http.generator()

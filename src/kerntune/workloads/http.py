@@ -195,7 +195,8 @@ def generator() -> tuple[str, str]:
 
 
 def _wrk(options: HttpOptions, url: str) -> list[str]:
-    threads = min(os.cpu_count() or 1, options.clients)
+    # wrk gives each thread as many connections as the others, and drops the rest
+    threads = max(n for n in range(1, (os.cpu_count() or 1) + 1) if options.clients % n == 0)
     short = ["-H", "Connection: close"] if options.connections == "short" else []
     sizes = [f"-t{threads}", f"-c{options.clients}", f"-d{options.duration_s:.0f}s"]
     return [*sizes, "--latency", "--timeout", "10s", *short, url]
