@@ -134,7 +134,7 @@ class Printing(LocalPlace):
 
 
 def test_an_operation_of_fio_lasts_from_its_submission(tmp_path):
-    """libaio reads the page cache while it submits: what comes after that is a fraction of the time."""
+    """Libaio reads the page cache while it submits: what comes after that is a fraction of the time."""
     ready("fio")
     printed = PRINTED / "fio-libaio.json"
     place = Printing(printed, tmp_path)
@@ -174,7 +174,7 @@ def test_a_file_read_in_order_is_read_once(tmp_path, options, goes_on):
 
 @pytest.mark.parametrize("engine", ["psync", "mmap"])
 def test_an_engine_with_one_operation_at_a_time_is_asked_for_no_more(engine):
-    """fio would cut the depth to 1 and go on."""
+    """Fio would cut the depth to 1 and go on."""
     with pytest.raises(PlanError, match="iodepth"):
         Fio({"ioengine": engine, "iodepth": 8})
 

@@ -34,7 +34,7 @@ def test_a_real_cluster_is_made_once_and_measured_in_every_mode(ordinary):
 
 @pytest.mark.slow
 def test_a_table_is_warmed_to_the_end_or_not_at_all(ordinary):
-    """As far as the server's memory reaches, whatever the account's own psql does; a failure is no warm-up."""
+    """As far as the server's memory reaches, whatever the account's psql does; a failure is no warm-up."""
     Pgbench(SMALL).prepare(ordinary)
     home = ordinary.scratch("local") / "pgbench"
     write_file(ordinary, "local", home / "psqlrc", f"\\! touch {home}/read\n")

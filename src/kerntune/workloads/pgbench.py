@@ -182,9 +182,10 @@ class _Cluster:
 
     def warm(self, scale: int, buffers_mib: int, deadline: float) -> None:
         """Reads the table into the server's memory, by its index, and writes out what is changed."""
+        rows = warm_rows(scale, buffers_mib)
         commands = (
             "SET enable_seqscan = off",  # a scan of the whole table would leave the server's memory as it is
-            f"SELECT sum(abalance) FROM pgbench_accounts WHERE aid <= {warm_rows(scale, buffers_mib)}",
+            f"SELECT sum(abalance) FROM pgbench_accounts WHERE aid <= {rows}",  # noqa: S608 - a number of ours
             "CHECKPOINT",
         )
         words = [word for command in commands for word in ("-c", command)]
@@ -214,7 +215,7 @@ def _settings(socket: Path, buffers_mib: int) -> list[str]:
         f"port={_PORT}",
         "max_connections=1010",
         f"shared_buffers={buffers_mib}MB",
-        "dynamic_shared_memory_type=mmap",  # a file of the cluster's: a killed server leaves those of /dev/shm
+        "dynamic_shared_memory_type=mmap",  # a killed server leaves those in /dev/shm
         f"max_wal_size={_LOG_MIB}MB",
         f"min_wal_size={_LOG_MIB // 2}MB",
         "checkpoint_timeout=1h",  # each run begins with a checkpoint of its own, and has no other

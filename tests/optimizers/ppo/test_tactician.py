@@ -155,7 +155,9 @@ def test_learning_does_not_eat_the_time_of_the_study():
     assert f"n_epochs 1000000000000 is cut to {MOST_EPOCHS}" in searched.note
 
 
-@pytest.mark.parametrize("options", [{"ent_coef": 1e308}, {"n_steps": 2, "policy": ""}, {"save_policy": "a\0b"}])
+@pytest.mark.parametrize(
+    "options", [{"ent_coef": 1e308}, {"n_steps": 2, "policy": ""}, {"save_policy": "a\0b"}]
+)
 def test_options_that_no_policy_survives_are_refused(options):
     """Gradients that overflow make weights that are no numbers; a name that is empty is no file."""
     with pytest.raises(PlanError) as caught:

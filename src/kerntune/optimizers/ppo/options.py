@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kerntune.encoding import Task
 from kerntune.errors import Fault, PlanError
 
-
 File = Annotated[str, Field(pattern=r"^[^\x00]+$")]
 
 MOST_EPOCHS = 50
@@ -79,7 +78,9 @@ def doubts(options: Options, trials: int, starts: int) -> list[str]:
     if options.batch_size is not None and options.batch_size > options.n_steps:
         said.append(f"batch_size {options.batch_size} is more than n_steps {options.n_steps}: cut to that")
     if options.n_epochs > MOST_EPOCHS:
-        said.append(f"n_epochs {options.n_epochs} is cut to {MOST_EPOCHS}: learning would take the trials' time")
+        said.append(
+            f"n_epochs {options.n_epochs} is cut to {MOST_EPOCHS}: learning would take the trials' time"
+        )
     if total is not None and total > trials:
         said.append(f"total_timesteps {total} is out of reach: there are {trials} trials")
     if total is not None and total < options.n_steps < own:
