@@ -85,3 +85,11 @@ def test_what_is_asked_is_made_before_the_first_process_starts():
         count, _, latencies = measured(load)
 
     assert (load.made, count, latencies) == (1, 0, [])
+
+
+def test_values_beyond_the_free_memory_are_refused(ordinary):
+    """Before the server is started: it would take all, and the kernel end somebody's program."""
+    with pytest.raises(RunFailed, match=r"memcached of \d+ MiB does not fit") as caught:
+        Memcached({"keys": 100_000_000, "value_bytes": 100_000}).run(ordinary, 20.0)
+
+    assert "value_bytes" in caught.value.hint

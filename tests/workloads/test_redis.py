@@ -93,3 +93,11 @@ def test_a_fill_that_takes_too_long_fails_the_run(ordinary):
         Redis({**SMALL, "keys": 50_000_000}).run(ordinary, 2.0)
 
     assert caught.value.kind == "timeout"
+
+
+def test_values_beyond_the_free_memory_are_refused(ordinary):
+    """Before the server is started: it would take all, and the kernel end somebody's program."""
+    with pytest.raises(RunFailed, match=r"redis of \d+ MiB does not fit") as caught:
+        Redis({"keys": 100_000_000, "value_bytes": 1 << 20}).run(ordinary, 20.0)
+
+    assert "value_bytes" in caught.value.hint
