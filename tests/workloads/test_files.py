@@ -1,3 +1,4 @@
+import itertools
 import os
 import subprocess
 import sys
@@ -146,6 +147,17 @@ def test_all_faults_of_the_options_are_told():
         )
 
     assert len(caught.value.faults) == 5
+
+
+def test_random_reads_end_before_the_file_lies_in_memory(tmp_path):
+    """The kernel loads 32 pages for one: after a 64th of them, the figure would become that of memory."""
+    path = tmp_path / "data"
+    load.make(path, 4)
+
+    ready, *reads = itertools.islice(load.at_random(path, {}), 2000)
+
+    assert ready == 0
+    assert len(reads) == (4 << 20) // load.PAGE // 64
 
 
 def test_what_is_written_between_two_fsyncs_fits_into_the_log():

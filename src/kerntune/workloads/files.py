@@ -43,8 +43,8 @@ class Files:
     `fsync`: buffered writes of `write_kib` appended to a log, an fsync after every `writes_per_fsync`; a
     latency lasts from the first write to the fsync's end. `sequential`: reads of 64 KiB from start to end.
     `random`: pages of the mapped file at random places. The file to read is made once, on the disk; before
-    each run its pages, and no others, are dropped from memory. A read ends at the file's end, or with the
-    time.
+    each run its pages, and no others, are dropped from memory. A sequential read ends at the file's end,
+    random ones after a 64th of the pages, or with the time.
     """
 
     name = "files"
