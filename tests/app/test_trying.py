@@ -53,3 +53,4 @@ def test_options_are_words_numbers_or_lists():
     }
     with pytest.raises(InputError, match="NAME=VALUE"):
         options(["scale"])
+    assert options(["deep=" + "[" * 100_000])["deep"].startswith("[[")

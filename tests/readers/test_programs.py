@@ -59,6 +59,8 @@ FIGURES = [
     ("redis-benchmark", "redis-benchmark-q.txt", "GET.requests_per_second", 90090.09),
     ("redis-benchmark", "redis-benchmark-q.txt", "SET.p50", 0.279),
     ("redis-benchmark", "redis-benchmark-q-one.txt", "requests_per_second", 90909.09),
+    ("fio", "fio-libaio.json", "read.total_p99", 181.248),
+    ("fio", "fio-libaio.json", "read.p99", 3.984),
     ("fio", "fio-read.json", "read.iops", 18205.794206),
     ("fio", "fio-read.json", "read.bandwidth", 74.570933),
     ("fio", "fio-read.json", "read.latency_average", 53.772478709),

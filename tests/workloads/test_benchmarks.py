@@ -1,10 +1,15 @@
 """The adapters of sysbench, fio, stress-ng, perf bench and hackbench, with the real programs."""
 
 import shutil
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from kerntune.errors import MetricError, PlanError, RunFailed
+from kerntune.interfaces import MetricSpec
+from kerntune.model.plan import Direction
+from kerntune.readers import READERS, Wanted, read
 from kerntune.testing.local import LocalPlace
 from kerntune.testing.workload import check_workload
 from kerntune.workloads.fio import Fio
@@ -22,8 +27,8 @@ SHORT = [
     ("fio", Fio, {"rw": "randrw", "size_mib": 8, "duration_s": 1.0, "numjobs": 2, "fsync": 8}),
     ("stress-ng", StressNg, {"stressor": "pipe", "instances": 1, "duration_s": 1.0}),
     *(("perf", PerfBench, {"bench": bench, "scale": 0.05}) for bench in BENCHES),
-    ("hackbench", Hackbench, {"groups": 1, "loops": 20}),
-    ("hackbench", Hackbench, {"groups": 1, "loops": 20, "tasks": "threads", "channel": "pipe"}),
+    ("hackbench", Hackbench, {"groups": 1, "loops": 300}),
+    ("hackbench", Hackbench, {"groups": 1, "loops": 300, "tasks": "threads", "channel": "pipe"}),
 ]
 
 
@@ -108,3 +113,72 @@ def test_all_faults_of_the_options_are_told(make, options):
         make(options)
 
     assert [fault.field for fault in caught.value.faults] == list(options)
+
+
+PRINTED = Path(__file__).parents[1] / "readers/printed"
+
+
+class Printing(LocalPlace):
+    """A place where fio prints what it once printed; it remembers what was started."""
+
+    def __init__(self, printed, scratch):
+        super().__init__(scratch=scratch)
+        self.printed = printed
+        self.started = []
+
+    def start(self, argv, host, stdout, stderr, *, privileged=False):
+        self.argv = argv
+        self.started.append(Path(argv[0]).name)
+        is_fio = self.started[-1] == "fio"
+        return super().start(["cat", self.printed] if is_fio else argv, host, stdout, stderr)
+
+
+def test_an_operation_of_fio_lasts_from_its_submission(tmp_path):
+    """Libaio reads the page cache while it submits: what comes after that is a fraction of the time."""
+    ready("fio")
+    printed = PRINTED / "fio-libaio.json"
+    place = Printing(printed, tmp_path)
+    total = Wanted(MetricSpec("p99", "us", Direction.MINIMIZE), "read.total_p99")
+
+    *_, slowest = Fio({"ioengine": "libaio"}).run(place, 60.0)
+
+    assert slowest.value == pytest.approx(read(READERS["fio"], printed.read_text(), [total])[0].value / 1000)
+
+
+@pytest.mark.parametrize(("rw", "programs"), [("randrw", ["sync", "fio"]), ("randread", ["fio"])])
+def test_a_job_does_not_write_back_what_the_job_before_it_left(tmp_path, rw, programs):
+    """What is dirty is on the disk before the next job begins."""
+    ready("fio")
+    place = Printing(PRINTED / "fio-libaio.json", tmp_path)
+    (tmp_path / "fio").mkdir()
+    (tmp_path / "fio/data-1024").touch()
+
+    with suppress(MetricError):  # it printed reads only
+        Fio({"rw": rw}).run(place, 60.0)
+
+    assert place.started == programs
+
+
+@pytest.mark.parametrize(
+    ("options", "goes_on"), [({}, False), ({"direct": True}, True), ({"rw": "randread"}, True)]
+)
+def test_a_file_read_in_order_is_read_once(tmp_path, options, goes_on):
+    """A second time it would lie in memory: the figure would be that of memory."""
+    ready("fio")
+    place = Printing(PRINTED / "fio-libaio.json", tmp_path)
+
+    Fio({"rw": "read", **options}).run(place, 60.0)
+
+    assert ("--time_based" in place.argv) is goes_on
+
+
+@pytest.mark.parametrize("engine", ["psync", "mmap"])
+def test_an_engine_with_one_operation_at_a_time_is_asked_for_no_more(engine):
+    """Fio would cut the depth to 1 and go on."""
+    with pytest.raises(PlanError, match="iodepth"):
+        Fio({"ioengine": engine, "iodepth": 8})
+
+
+def test_a_figure_that_sysbench_rounds_to_nothing_is_not_given():
+    """A write of 1 KiB takes less than the hundredth of a millisecond that it prints."""
+    assert [spec.name for spec in Sysbench({"test": "memory"}).metrics(None)] == ["events"]

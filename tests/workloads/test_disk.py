@@ -31,3 +31,16 @@ def test_a_disk_nearly_full_is_told_before_anything_is_written(tmp_path):
 
     with pytest.raises(RunFailed, match=r"the data needs 1000000000 MiB on the disk of .* MiB are free"):
         check_room(tmp_path, 1e9, "the data")
+
+
+def test_a_server_that_cannot_write_is_not_started(tmp_path):
+    """It would not say why it never comes."""
+    place = LocalPlace(scratch=tmp_path)
+
+    with (
+        pytest.raises(RunFailed, match="a server needs 1000000000 MiB"),
+        passing_directory(place, "local", "web", needed_mib=1e9),
+    ):
+        pytest.fail("there is no room")
+
+    assert not list(tmp_path.iterdir())

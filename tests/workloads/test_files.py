@@ -1,5 +1,9 @@
+import itertools
 import os
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +73,50 @@ def test_a_file_that_stays_in_memory_is_no_disk():
     assert "100% of the file stay in memory" in caught.value.tail
 
 
+def test_writes_to_a_file_system_in_memory_are_refused():
+    """An fsync costs nothing there: the figure would be that of memory."""
+    if not os.access("/dev/shm", os.W_OK):  # noqa: S108 - a file system in memory is what is wanted
+        pytest.skip("no file system in memory")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        workload = Files(SHORT)
+        place = LocalPlace(scratch=Path(folder))
+        workload.prepare(place)
+
+        with pytest.raises(RunFailed) as caught:
+            workload.run(place, 60.0)
+
+    assert "100% of the file stay in memory" in caught.value.tail
+
+
+def test_what_comes_before_the_first_operation_is_not_measured(capsys):
+    """Dropping a big file's pages, or truncating the log of the run before, takes its time."""
+
+    def slow_to_begin():
+        time.sleep(0.3)
+        yield 0
+        while True:
+            time.sleep(0.001)
+            yield 1000
+
+    load.measure(slow_to_begin(), 0.1)
+
+    figures = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
+    assert float(figures["p99_latency"]) < 100
+    assert float(figures["throughput"]) > 0.1
+
+
+def test_a_disk_that_becomes_full_is_told_in_words(tmp_path):
+    """No traceback: the file, and the reason."""
+    argv = [sys.executable, "-I", "-S", load.__file__, "fsync", "path=/dev/full", "duration_s=1"]
+    argv += ["write_kib=4", "writes_per_fsync=1", "size_mib=1"]
+
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "No space left on device" in ended.stderr
+
+
 def test_a_run_without_its_file_says_so(place):
     """Nobody prepared it."""
     with pytest.raises(RunFailed, match="was not made"):
@@ -99,3 +147,22 @@ def test_all_faults_of_the_options_are_told():
         )
 
     assert len(caught.value.faults) == 5
+
+
+def test_random_reads_end_before_the_file_lies_in_memory(tmp_path):
+    """The kernel loads 32 pages for one: after a 64th of them, the figure would become that of memory."""
+    path = tmp_path / "data"
+    load.make(path, 4)
+
+    ready, *reads = itertools.islice(load.at_random(path, {}), 2000)
+
+    assert ready == 0
+    assert len(reads) == (4 << 20) // load.PAGE // 64
+
+
+def test_what_is_written_between_two_fsyncs_fits_into_the_log():
+    """The disk has room for the log alone: more would fill it."""
+    Files({"size_mib": 4, "write_kib": 1024, "writes_per_fsync": 4})
+
+    with pytest.raises(PlanError, match="size_mib 4 is less than the 5 MiB"):
+        Files({"size_mib": 4, "write_kib": 1024, "writes_per_fsync": 5})

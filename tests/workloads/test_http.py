@@ -18,11 +18,37 @@ def test_a_real_nginx_is_measured(ordinary, connections, content):
     check_workload(Http, options, ordinary, deadline_s=60)
 
 
+def test_the_largest_page_is_made_and_served(ordinary):
+    """It is longer than what a program can be told."""
+    largest = HttpOptions(page_bytes=1 << 20, clients=2, duration_s=1.0)
+
+    requests, _ = Http(largest.model_dump()).run(ordinary, 60.0)
+
+    assert requests.value > 0
+
+
 @pytest.mark.parametrize("duration_s", [0.5, 1.5])
 def test_a_load_lasts_whole_seconds(duration_s):
     """Neither wrk nor ab knows others."""
     with pytest.raises(PlanError, match="duration_s"):
         Http({"duration_s": duration_s})
+
+
+@pytest.mark.parametrize("clients", [2, 9, 64, 97])
+def test_wrk_is_as_many_clients_as_it_was_told(clients):
+    """It gives each thread the same number, and drops the rest."""
+    threads, connections = (int(word[2:]) for word in http._wrk(HttpOptions(clients=clients), "")[:2])
+
+    assert connections == clients
+    assert connections % threads == 0
+
+
+def test_the_load_generator_does_not_depend_on_the_path(monkeypatch):
+    """Their figures differ: wrk is taken where it is installed."""
+    usual = http.generator()
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    assert http.generator() == usual
 
 
 def test_ab_can_make_the_load_as_well(ordinary):

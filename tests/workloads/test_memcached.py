@@ -5,7 +5,7 @@ import pytest
 from kerntune.errors import PlanError, RunFailed
 from kerntune.testing.local import LocalPlace
 from kerntune.testing.workload import check_workload
-from kerntune.workloads.load.memcached import Line, Load
+from kerntune.workloads.load.memcached import WORKERS, Line, Load, measured
 from kerntune.workloads.memcached import Memcached
 
 SMALL = {"keys": 2000, "duration_s": 0.2, "clients": 4}
@@ -61,3 +61,35 @@ def test_a_key_that_is_missing_ends_the_run():
 
         with pytest.raises(ConnectionError, match="a key is missing"):
             line.take()
+
+
+def test_every_client_is_there():
+    """Also where the processes cannot have equally many."""
+    load = Load({**SETTINGS, "clients": "17"})
+
+    assert sum(load.connections(number) for number in range(WORKERS)) == 17
+
+
+def test_what_is_asked_is_made_before_the_first_process_starts():
+    """Each making its own, one would wait for the other, and the waiting would be in the figure."""
+
+    class Counted(Load):
+        made = 0
+
+        def requests(self, seed):
+            self.made += 1
+            return super().requests(seed)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        load = Counted({**SETTINGS, "port": str(listener.getsockname()[1]), "duration_s": "0.1"})
+        count, _, latencies = measured(load)
+
+    assert (load.made, count, latencies) == (1, 0, [])
+
+
+def test_values_beyond_the_free_memory_are_refused(ordinary):
+    """Before the server is started: it would take all, and the kernel end somebody's program."""
+    with pytest.raises(RunFailed, match=r"memcached of \d+ MiB does not fit") as caught:
+        Memcached({"keys": 100_000_000, "value_bytes": 100_000}).run(ordinary, 20.0)
+
+    assert "value_bytes" in caught.value.hint

@@ -1,5 +1,6 @@
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from kerntune.errors import PlanError, RunFailed
 from kerntune.execution import execute
 from kerntune.testing.local import LocalPlace
 from kerntune.testing.workload import check_workload
+from kerntune.workloads import pgbench
+from kerntune.workloads.disk import write_file
 from kerntune.workloads.pgbench import Pgbench, program
 
 SMALL = {"scale": 1, "clients": 2, "duration_s": 2.0, "buffers_mib": 32}
@@ -27,6 +30,38 @@ def test_a_real_cluster_is_made_once_and_measured_in_every_mode(ordinary):
     state = execute(ordinary, "local", [program("pg_controldata"), str(home / "data")], deadline_s=20).stdout
     assert "shut down" in state
     assert "in production" not in state
+
+
+@pytest.mark.slow
+def test_a_table_is_warmed_to_the_end_or_not_at_all(ordinary):
+    """As far as the server's memory reaches, whatever the account's psql does; a failure is no warm-up."""
+    Pgbench(SMALL).prepare(ordinary)
+    home = ordinary.scratch("local") / "pgbench"
+    write_file(ordinary, "local", home / "psqlrc", f"\\! touch {home}/read\n")
+    ordinary._environment["PSQLRC"] = str(home / "psqlrc")
+    cluster = pgbench._Cluster(home, ordinary, "local")
+    deadline = time.monotonic() + 60
+
+    with cluster.serving(32, deadline):
+        assert list((home / "data/pg_dynshmem").iterdir())  # not in /dev/shm, where a killed server leaves it
+        cluster.warm(1, 32, deadline)
+        counted = "SELECT heap_blks_read >= relpages FROM pg_statio_user_tables JOIN pg_class ON oid = relid"
+        which = " AND pg_class.relname = 'pgbench_accounts' WHERE pg_class.relname = 'pgbench_accounts'"
+        asked = ["psql", "-X", "-t", "-A", "-c", counted + which, "postgres"]
+        assert cluster.execute(cluster.argv(*asked), deadline).stdout.strip() == "t"
+        drop = ["psql", "-X", "-c", "DROP TABLE pgbench_accounts", "postgres"]
+        cluster.execute(cluster.argv(*drop), deadline)
+        with pytest.raises(RunFailed, match="psql"):
+            cluster.warm(1, 32, deadline)
+
+    assert not (home / "read").exists()
+
+
+def test_no_more_is_warmed_than_fits():
+    """A table larger than the server's memory would only pass through it; 15 MiB are 100,000 rows."""
+    assert pgbench.warm_rows(scale=40, buffers_mib=1024) == 4_000_000
+    assert pgbench.warm_rows(scale=1000, buffers_mib=150) == 1_000_000
+    assert pgbench.warm_rows(scale=1, buffers_mib=8) == 100_000
 
 
 @pytest.mark.slow
@@ -82,6 +117,16 @@ def test_postgresql_as_root_is_told_with_a_way_out(tmp_path):
 
     assert "ordinary account" in caught.value.hint
     shutil.rmtree(tmp_path / "pgbench")
+
+
+def test_what_cannot_be_executed_is_no_program(tmp_path, monkeypatch):
+    """Though it lies beside initdb: it would fail only when it is started, or the server never seem ready."""
+    (tmp_path / "initdb").touch(mode=0o755)
+    (tmp_path / "psql").touch(mode=0o644)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert program("initdb") == str(tmp_path / "initdb")
+    assert program("psql") != str(tmp_path / "psql")
 
 
 @pytest.mark.parametrize("option", [{"mode": "write"}, {"scale": 0}, {"duration_s": 1.5}, {"clients": 0}])

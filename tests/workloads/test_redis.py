@@ -1,5 +1,6 @@
 import socket
 import threading
+import time
 
 import pytest
 
@@ -7,6 +8,7 @@ from kerntune.errors import PlanError, RunFailed
 from kerntune.testing.workload import check_workload
 from kerntune.workloads import redis
 from kerntune.workloads.redis import Redis
+from kerntune.workloads.server import free_port, serving
 
 SMALL = {"keys": 2000, "requests": 20_000, "clients": 4}
 
@@ -53,6 +55,26 @@ def test_another_redis_on_the_port_is_not_taken_for_ours():
         other.close()
 
 
+def test_a_port_in_use_is_told_and_the_other_redis_is_not_measured(ordinary):
+    """Two real ones: ours dies, and its last words say why."""
+    address = ("127.0.0.1", free_port("127.0.0.1"))
+    deadline = time.monotonic() + 30
+
+    def served(secret):
+        argv = [redis.need("redis-server"), *redis._settings(address, secret)]
+        ready = lambda: redis._is_ours(address, secret)  # noqa: E731 - what it waits for
+        return serving(ordinary, "local", argv, ready, deadline=deadline)
+
+    with (
+        served("theirs"),
+        pytest.raises(RunFailed, match="ended with status 1") as caught,
+        served("ours"),
+    ):
+        pytest.fail("another server answers there")
+
+    assert "Address already in use" in caught.value.tail
+
+
 def test_an_answer_in_pieces_or_none_at_all():
     """A connection that is closed is no answer."""
     ours, theirs = socket.socketpair()
@@ -71,3 +93,11 @@ def test_a_fill_that_takes_too_long_fails_the_run(ordinary):
         Redis({**SMALL, "keys": 50_000_000}).run(ordinary, 2.0)
 
     assert caught.value.kind == "timeout"
+
+
+def test_values_beyond_the_free_memory_are_refused(ordinary):
+    """Before the server is started: it would take all, and the kernel end somebody's program."""
+    with pytest.raises(RunFailed, match=r"redis of \d+ MiB does not fit") as caught:
+        Redis({"keys": 100_000_000, "value_bytes": 1 << 20}).run(ordinary, 20.0)
+
+    assert "value_bytes" in caught.value.hint

@@ -51,8 +51,8 @@ SERVER = textwrap.dedent("""
 class Running:
     """A web service of somebody's, in a process of its own."""
 
-    def __init__(self, port=0):
-        argv = [sys.executable, "-I", "-S", "-c", SERVER, str(port)]
+    def __init__(self, port=0, server=SERVER):
+        argv = [sys.executable, "-I", "-S", "-c", server, str(port)]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE)
         self.port = int(self.process.stdout.readline())
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -312,3 +312,15 @@ def test_the_start_time_is_the_kernels():
 
     assert attach.ByPid(os.getpid()).identity() == f"process {os.getpid()}, started at {started}"
     assert 0 < int(started) <= time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
+
+
+def test_a_service_may_close_connections_that_are_idle():
+    """Ours are, between two requests at a slow pace: they are opened again, as any client does."""
+    impatient = SERVER.replace("def do_GET", "timeout = 0.1\n\n    def do_GET", 1)
+    service = Running(server=impatient)
+    try:
+        *_, requests = run(url=service.url, rate=3.0, clients=1, duration_s=1.2)
+    finally:
+        service.end()
+
+    assert requests.value > 0

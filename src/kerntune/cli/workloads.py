@@ -82,6 +82,6 @@ def options(given: list[str]) -> dict[str, object]:
             raise InputError(msg, hint="for instance --option duration_s=2")
         try:
             found[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             found[name] = value
     return found

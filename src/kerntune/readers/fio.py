@@ -1,7 +1,8 @@
 """The formats of fio: `--output-format=json`, `terse` (version 3) and `normal`.
 
 Metrics are named `read.iops`, `write.p99`, … of the only job, or `JOB.read.iops`. Take JSON where you can:
-the normal format rounds to three digits. Written against fio 3.33; the terse fields are those of fio's
+the normal format rounds to three digits. `total_p99` is counted from the submission, and is in JSON alone,
+with `--lat_percentiles=1`. Written against fio 3.33; the terse fields are those of fio's
 HOWTO, "Terse output".
 """
 
@@ -26,6 +27,7 @@ _OF_A_SIDE: dict[str, Known] = {
     "bandwidth": more("MB/s"),
     "latency_average": less("us"),
     **{name: less("us") for name in _PERCENTILES},
+    "total_p99": less("us"),
 }
 METRICS: dict[str, Known] = {f"{side}.{name}": known for side in _SIDES for name, known in _OF_A_SIDE.items()}
 
@@ -103,6 +105,7 @@ _JSON_PATHS = {
     "bandwidth": ("bw_bytes", 1e-6),
     "latency_average": ("clat_ns.mean", 1e-3),
     **{name: (f"clat_ns.percentile.{share}", 1e-3) for name, share in _PERCENTILES.items()},
+    "total_p99": ("lat_ns.percentile.99.000000", 1e-3),
 }
 
 

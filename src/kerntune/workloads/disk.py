@@ -40,8 +40,13 @@ def empty_directory(place: Place, host: str, name: str) -> Path:
 
 
 @contextmanager
-def passing_directory(place: Place, host: str, name: str) -> Iterator[Path]:
-    """Makes an empty directory for the length of the block."""
+def passing_directory(place: Place, host: str, name: str, *, needed_mib: float = 2) -> Iterator[Path]:
+    """Makes an empty directory for the length of the block, where a server can write the little it needs.
+
+    Raises:
+        RunFailed: it cannot be made, or there is no room.
+    """
+    check_room(place.scratch(host), needed_mib, "a server", reserve_mib=0)
     path = empty_directory(place, host, name)
     try:
         yield path

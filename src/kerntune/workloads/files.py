@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kerntune.errors import RunFailed
 from kerntune.execution import execute
@@ -28,6 +28,14 @@ class FileOptions(Options):
     write_kib: int = Field(16, ge=1, le=1 << 14)
     writes_per_fsync: int = Field(4, ge=1, le=1 << 16)
 
+    @model_validator(mode="after")
+    def _fit_into_the_log(self) -> Self:
+        at_once = self.write_kib * self.writes_per_fsync / 1024
+        if self.pattern == "fsync" and at_once > self.size_mib:
+            msg = f"size_mib {self.size_mib} is less than the {at_once:.0f} MiB written between two fsyncs"
+            raise ValueError(msg)
+        return self
+
 
 class Files:
     """A file on the disk: buffered writes with fsync, or cold reads: MB/s and the 99th percentile.
@@ -35,8 +43,8 @@ class Files:
     `fsync`: buffered writes of `write_kib` appended to a log, an fsync after every `writes_per_fsync`; a
     latency lasts from the first write to the fsync's end. `sequential`: reads of 64 KiB from start to end.
     `random`: pages of the mapped file at random places. The file to read is made once, on the disk; before
-    each run its pages, and no others, are dropped from memory. A read ends at the file's end, or with the
-    time.
+    each run its pages, and no others, are dropped from memory. A sequential read ends at the file's end,
+    random ones after a 64th of the pages, or with the time.
     """
 
     name = "files"

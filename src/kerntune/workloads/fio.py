@@ -1,9 +1,11 @@
 """The workload fio: one job of fio's on a file of our own."""
 
 from collections.abc import Mapping
-from typing import Literal
+from pathlib import Path
+from time import monotonic
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kerntune.errors import MetricError
 from kerntune.execution import Completed, execute
@@ -32,14 +34,22 @@ class FioOptions(Options):
     direct: bool = False
     fsync: int = Field(0, ge=0, le=1_000_000)
 
+    @model_validator(mode="after")
+    def _can_be_so_deep(self) -> Self:
+        if self.iodepth > 1 and self.ioengine in {"psync", "mmap"}:
+            msg = f"{self.ioengine} has one operation under way at a time: iodepth needs libaio or io_uring"
+            raise ValueError(msg)
+        return self
+
 
 class Fio:
     """A job of fio's: operations and megabytes a second, and the 99th percentile of their times.
 
-    The file is laid out once; fio drops its pages from memory before each run. Operations go through the
+    The file is laid out once. Before each run what is dirty of it is written, and fio drops its pages from
+    memory. An operation's time is counted from its submission. Operations go through the
     page cache unless `direct`, as most programs' do: readahead and writeback act on no others. Where a job
     reads and writes, their rates are added, and the percentile is the worse one. Jobs side by side are taken
-    together. Seconds are rounded to whole ones.
+    together. Seconds are rounded to whole ones; buffered reads in order end with the file.
     """
 
     name = "fio"
@@ -68,7 +78,7 @@ class Fio:
         """
         need("fio")
         path = directory(place, place.hosts[0], self.name)
-        if not (path / self._file).exists():
+        if not self._path(place).exists():
             check_room(path, self._options.size_mib, self.name)
         self._execute(place, ["--create_only=1"], 60.0 + self._options.size_mib)
 
@@ -79,11 +89,16 @@ class Fio:
             RunFailed: fio is not installed, failed, or did not end in time.
             MetricError: a figure is missing, zero or not finite.
         """
-        timed = ["--time_based", f"--runtime={round(self._options.duration_s)}"]
-        completed = self._execute(place, timed, deadline_s)
+        deadline = monotonic() + deadline_s
         sides = _SIDES.get(self._options.rw, ("read", "write"))
+        if "write" in sides:  # the job before may have left it dirty
+            execute(place, place.hosts[0], ["sync", str(self._path(place))], deadline_s=deadline_s)
+        timed = [f"--runtime={round(self._options.duration_s)}", "--lat_percentiles=1"]
+        if self._options.direct or self._options.rw not in {"read", "rw"}:
+            timed += ["--time_based"]  # what is read in order lies in memory when it begins again
+        completed = self._execute(place, timed, deadline - monotonic())
         iops, bandwidth = (self._figures(completed, sides, name) for name in ("iops", "bandwidth"))
-        slowest_ms = max(self._figures(completed, sides, "p99")) * _US_TO_MS
+        slowest_ms = max(self._figures(completed, sides, "total_p99")) * _US_TO_MS
         if not min(*iops, *bandwidth, slowest_ms) > 0:
             msg = f"fio carried out nothing: {' and '.join(sides)}"
             raise MetricError(msg, tail=completed.tail, hint="set the workload's option duration_s higher")
@@ -93,9 +108,8 @@ class Fio:
             for spec, value in zip(self.metrics(place.link), values, strict=True)
         )
 
-    @property
-    def _file(self) -> str:
-        return f"data-{self._options.size_mib}"
+    def _path(self, place: Place) -> Path:
+        return place.scratch(place.hosts[0]) / self.name / f"data-{self._options.size_mib}"
 
     def _figures(self, completed: Completed, sides: tuple[str, ...], name: str) -> list[float]:
         spec = MetricSpec(name, "", Direction.MAXIMIZE)
@@ -104,8 +118,8 @@ class Fio:
 
     def _execute(self, place: Place, more: list[str], deadline_s: float) -> Completed:
         options, host = self._options, place.hosts[0]
-        path = place.scratch(host) / self.name / self._file
-        argv = [need("fio"), "--name=job", f"--filename={path}", "--output-format=json", "--group_reporting"]
+        argv = [need("fio"), "--name=job", f"--filename={self._path(place)}"]
+        argv += ["--output-format=json", "--group_reporting"]
         argv += ["--thread", "--allow_file_create=1", f"--size={options.size_mib}M", f"--rw={options.rw}"]
         argv += [f"--bs={options.bs}", f"--ioengine={options.ioengine}", f"--iodepth={options.iodepth}"]
         argv += [f"--numjobs={options.numjobs}", f"--direct={options.direct:d}", f"--fsync={options.fsync}"]

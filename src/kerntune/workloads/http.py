@@ -4,18 +4,17 @@ import os
 import resource
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from shutil import which
 from time import monotonic
 from typing import Literal
 
 from pydantic import Field
 
-from kerntune.errors import MetricError
+from kerntune.errors import MetricError, RunFailed
 from kerntune.execution import execute
 from kerntune.interfaces import Link, MetricSpec, Place
 from kerntune.model.measurement import Metric
@@ -28,6 +27,7 @@ from kerntune.workloads.server import free_port, serving
 
 _FILES = 65_536  # open at once in a worker
 _PAGE = "page.html"
+_MAKE_PAGE = r'head -c "$2" /dev/zero | tr "\0" x > "$1"'  # longer than a program's argument may be
 _WHO = "/kerntune-who"
 _AB_REQUESTS_A_SECOND = 100_000  # more than ab can make; -t alone would stop at 50,000 in all
 
@@ -78,9 +78,9 @@ class Http:
         """
         deadline = monotonic() + deadline_s
         options = self._options
-        tool = "wrk" if which("wrk") else "ab"
+        tool, path = generator()
         with self._served(place, deadline) as url:
-            load = [need(tool), *(_wrk(options, url) if tool == "wrk" else _ab(options, url))]
+            load = [path, *(_wrk(options, url) if tool == "wrk" else _ab(options, url))]
             printed = execute(place, place.hosts[0], load, deadline_s=deadline - monotonic()).stdout
         _refuse_errors(tool, printed)
         wanted = [
@@ -95,7 +95,8 @@ class Http:
         host = place.hosts[-1]
         options = self._options
         with passing_directory(place, host, f"http-{secrets.token_hex(4)}") as home:
-            write_file(place, host, home / _PAGE, "x" * (options.page_bytes - 1) + "\n")
+            made = [str(home / _PAGE), str(options.page_bytes)]
+            execute(place, host, ["/bin/sh", "-c", _MAKE_PAGE, "sh", *made], deadline_s=60.0)
             kept = options.connections == "keep-alive"
             files = _Nginx(home / "files.conf", place.address(host), kept)
             with files.serving(place, host, f"root {home};", deadline) as port:
@@ -179,8 +180,23 @@ def _fetch(address: str, port: int, path: str) -> bytes:
         connection.close()
 
 
+def generator() -> tuple[str, str]:
+    """Returns the program that makes the load, and its path: wrk, or ab where there is no wrk.
+
+    Raises:
+        RunFailed: neither is installed.
+    """
+    try:
+        return "wrk", need("wrk")
+    except RunFailed as error:
+        with suppress(RunFailed):
+            return "ab", need("ab")
+        raise error from None
+
+
 def _wrk(options: HttpOptions, url: str) -> list[str]:
-    threads = min(os.cpu_count() or 1, options.clients)
+    # wrk gives each thread as many connections as the others, and drops the rest
+    threads = max(n for n in range(1, (os.cpu_count() or 1) + 1) if options.clients % n == 0)
     short = ["-H", "Connection: close"] if options.connections == "short" else []
     sizes = [f"-t{threads}", f"-c{options.clients}", f"-d{options.duration_s:.0f}s"]
     return [*sizes, "--latency", "--timeout", "10s", *short, url]

@@ -15,6 +15,7 @@ from kerntune.interfaces import Link, MetricSpec, Place
 from kerntune.model.measurement import Metric
 from kerntune.model.plan import Direction
 from kerntune.readers import READERS, Wanted, read
+from kerntune.workloads.available import check_memory
 from kerntune.workloads.disk import passing_directory
 from kerntune.workloads.options import Options, check
 from kerntune.workloads.programs import need
@@ -71,6 +72,7 @@ class Memcached:
         """
         deadline = monotonic() + deadline_s
         server = need("memcached")
+        check_memory(self._needed_mib, self.name, "keys or value_bytes")
         host = place.hosts[-1]
         with passing_directory(place, host, f"memcached-{secrets.token_hex(4)}") as home:
             port = _Port(home / "port")
@@ -91,11 +93,14 @@ class Memcached:
         wanted = [Wanted(spec, spec.name) for spec in self.metrics(place.link)]
         return read(READERS["lines"], completed.stdout, wanted)
 
+    @property
+    def _needed_mib(self) -> float:
+        return 64 + self._options.keys * (self._options.value_bytes + _OVERHEAD) * 1.3 / 2**20
+
     def _settings(self, address: str) -> list[str]:
-        need_mib = self._options.keys * (self._options.value_bytes + _OVERHEAD) * 1.3 / 2**20
         return [
             *("-l", address, "-p", "-1", "-U", "0", "-t", str(max(1, os.cpu_count() or 1))),
-            *("-m", f"{need_mib + 64:.0f}", "-c", str(self._options.clients + 64), "-b", "65535"),
+            *("-m", f"{self._needed_mib:.0f}", "-c", str(self._options.clients + 64), "-b", "65535"),
         ]
 
 

@@ -7,17 +7,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from kerntune.errors import RunFailed
 from kerntune.execution import execute
 from kerntune.interfaces import Link, MetricSpec, Place
 from kerntune.model.measurement import Metric
 from kerntune.model.plan import Direction
 from kerntune.readers import READERS, Wanted, read
+from kerntune.workloads.available import MEMINFO, check_memory
 from kerntune.workloads.options import Options, check
 
 _LOAD = Path(__file__).with_name("load") / "memory.py"
-_RESERVE_MIB = 256
-_MEMINFO = Path("/proc/meminfo")
 
 
 class MemoryOptions(Options):
@@ -40,7 +38,7 @@ class Memory:
 
     name = "memory"
 
-    def __init__(self, options: Mapping[str, object] | None = None, *, meminfo: Path = _MEMINFO) -> None:
+    def __init__(self, options: Mapping[str, object] | None = None, *, meminfo: Path = MEMINFO) -> None:
         self._options = check(MemoryOptions, options or {}, self.name)
         self._meminfo = meminfo
 
@@ -63,7 +61,7 @@ class Memory:
             RunFailed: the table would not fit into free memory, or the load did not end well in time.
             MetricError: a figure is missing or not finite.
         """
-        self._check_room()
+        check_memory(self._options.table_mib, "a table", "table_mib", self._meminfo)
         settings = [f"{name}={value}" for name, value in self._options.model_dump().items()]
         argv = [sys.executable, "-I", str(_LOAD), *settings]
         completed = execute(place, place.hosts[0], argv, deadline_s=deadline_s, privileged=True)
@@ -72,14 +70,3 @@ class Memory:
             completed.stdout,
             [Wanted(spec, spec.name) for spec in self.metrics(place.link)],
         )
-
-    def _check_room(self) -> None:
-        """Refuses a table that would push other memory out: its speed would be the disk's."""
-        lines = dict(line.split(":", 1) for line in self._meminfo.read_text().splitlines())
-        free_mib = int(lines["MemAvailable"].split()[0]) // 1024
-        if self._options.table_mib > free_mib - _RESERVE_MIB:
-            msg = (
-                f"a table of {self._options.table_mib} MiB does not fit: {free_mib} MiB of memory are "
-                f"available, of which {_RESERVE_MIB} MiB stay free"
-            )
-            raise RunFailed(msg, kind="exit", hint="set the workload's option table_mib lower")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,17 +25,15 @@ from kerntune.workloads.server import serving
 _ANALYTICS = ["-n", "-f", str(Path(__file__).with_name("load") / "analytics.sql")]
 _USER = "kerntune"
 _DATABASE = "postgres"  # there from the beginning
+_PROGRAMS = ("initdb", "postgres", "pg_ctl", "pg_isready", "psql", "pgbench")
 _PORT = "5432"  # names the socket only: no TCP port is opened
 _HOME = "pgbench"
 _MIB_A_SCALE = 20  # accounts with their index; PostgreSQL documentation says 15, the free space makes it more
 _CLUSTER_MIB = 64
 _LOG_MIB = 1024  # max_wal_size
 _PREPARE_S = 120.0
-_WARM = (
-    "SET enable_seqscan = off",  # a scan of the whole table would leave the server's memory as it is
-    "SELECT sum(abalance) FROM pgbench_accounts WHERE aid <= 1000000",
-    "CHECKPOINT",
-)
+_ROWS = 100_000  # of a scale, 15 MiB in memory
+_ROWS_MIB = 15
 
 
 class PgbenchOptions(Options):
@@ -53,7 +52,7 @@ class Pgbench:
     `mode` is read-write (pgbench's own transaction, every commit on the disk), read-only (a row by its key),
     or analytics (grouped sums over the whole table). The cluster is ours, made once in the place's scratch
     directory and reached through a socket there; no other cluster is touched. The server is started for
-    every run, reads its tables into memory, writes a checkpoint, is measured and shut down in order, so no
+    every run, reads its table into memory, writes a checkpoint, is measured and shut down in order, so no
     run pays for what the one before has left. `buffers_mib` are its shared buffers; 0 is a quarter of the
     memory, 1,024 at most.
     """
@@ -82,6 +81,8 @@ class Pgbench:
             RunFailed: it cannot be made: PostgreSQL is not installed, the disk is nearly full, its directory
                 is not empty, we are root.
         """
+        for name in _PROGRAMS:
+            program(name)
         host, scale = place.hosts[-1], self._options.scale
         need_mib = _CLUSTER_MIB + _LOG_MIB + 2 * _MIB_A_SCALE * scale  # what read-write adds, too
         check_room(place.scratch(host), need_mib, f"pgbench at scale {scale}")
@@ -106,7 +107,7 @@ class Pgbench:
             msg = f"there is no cluster in {cluster.data}"
             raise RunFailed(msg, kind="exit", hint="prepare() makes it, before the first run")
         with cluster.serving(self._buffers_mib(), deadline):
-            cluster.warm(deadline)
+            cluster.warm(self._options.scale, self._buffers_mib(), deadline)
             printed = cluster.execute(self._load(cluster), deadline).stdout
         finds = ("tps", "latency_average", "failed")
         specs = (*self.metrics(place.link), MetricSpec("failed", "count", Direction.MINIMIZE))
@@ -179,10 +180,21 @@ class _Cluster:
             return False
         return True
 
-    def warm(self, deadline: float) -> None:
-        """Reads the tables into the server's memory, by their index, and writes out what is changed."""
-        words = [word for command in _WARM for word in ("-c", command)]
-        self.execute(self.argv("psql", "-q", *words, _DATABASE), deadline)
+    def warm(self, scale: int, buffers_mib: int, deadline: float) -> None:
+        """Reads the table into the server's memory, by its index, and writes out what is changed."""
+        rows = warm_rows(scale, buffers_mib)
+        commands = (
+            "SET enable_seqscan = off",  # a scan of the whole table would leave the server's memory as it is
+            f"SELECT sum(abalance) FROM pgbench_accounts WHERE aid <= {rows}",  # noqa: S608 - a number of ours
+            "CHECKPOINT",
+        )
+        words = [word for command in commands for word in ("-c", command)]
+        self.execute(self.argv("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *words, _DATABASE), deadline)
+
+
+def warm_rows(scale: int, buffers_mib: int) -> int:
+    """Returns how many rows are read before a run: all of them, or as many as the server's memory holds."""
+    return _ROWS * max(1, min(scale, buffers_mib // _ROWS_MIB))
 
 
 def program(name: str) -> str:
@@ -191,8 +203,8 @@ def program(name: str) -> str:
     Raises:
         RunFailed: it is not installed.
     """
-    beside = Path(need("initdb")).resolve().with_name(name)
-    return str(beside) if beside.exists() else need(name)
+    beside = Path(need("initdb")).resolve().parent
+    return shutil.which(name, path=beside) or need(name)
 
 
 def _settings(socket: Path, buffers_mib: int) -> list[str]:
@@ -203,6 +215,7 @@ def _settings(socket: Path, buffers_mib: int) -> list[str]:
         f"port={_PORT}",
         "max_connections=1010",
         f"shared_buffers={buffers_mib}MB",
+        "dynamic_shared_memory_type=mmap",  # a killed server leaves those in /dev/shm
         f"max_wal_size={_LOG_MIB}MB",
         f"min_wal_size={_LOG_MIB // 2}MB",
         "checkpoint_timeout=1h",  # each run begins with a checkpoint of its own, and has no other

@@ -16,6 +16,7 @@ PACKAGES = {
     "nginx": ("nginx", "nginx"),
     "perf": ("linux-perf", "perf"),
     "pg_ctl": ("postgresql", "postgresql-server"),
+    "pg_isready": ("postgresql-client", "postgresql"),
     "pgbench": ("postgresql-contrib", "postgresql-contrib"),
     "postgres": ("postgresql", "postgresql-server"),
     "psql": ("postgresql-client", "postgresql"),

@@ -15,12 +15,14 @@ from kerntune.interfaces import Link, MetricSpec, Place
 from kerntune.model.measurement import Metric
 from kerntune.model.plan import Direction
 from kerntune.readers import READERS, Wanted, read
+from kerntune.workloads.available import check_memory
 from kerntune.workloads.options import Options, check
 from kerntune.workloads.programs import need
 from kerntune.workloads.server import free_port, serving
 
 _FILL = """local value = string.rep('x', ARGV[3])
 for i = ARGV[1], ARGV[2] do redis.call('SET', string.format('key:%012d', i), value) end"""
+_OVERHEAD = 100  # bytes of a key besides its value
 _FILL_AT_ONCE = 20_000  # for longer than 5 s, on a slow machine, redis complains
 
 
@@ -71,6 +73,8 @@ class Redis:
         """
         deadline = monotonic() + deadline_s
         server, benchmark = need("redis-server"), need("redis-benchmark")
+        needed = self._options.keys * (self._options.value_bytes + _OVERHEAD) / 2**20
+        check_memory(needed, self.name, "keys or value_bytes")
         host = place.hosts[-1]
         secret = secrets.token_hex(16)  # known to our server alone: another one refuses it
         address = (place.address(host), free_port(place.address(host)))

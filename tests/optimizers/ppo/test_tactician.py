@@ -9,6 +9,7 @@ from kerntune.encoding import Axis, Cube, Task
 from kerntune.errors import InputError, PlanError
 from kerntune.optimizers.ppo import Ppo, load, save
 from kerntune.optimizers.ppo.observation import FEATURES
+from kerntune.optimizers.ppo.options import MOST_EPOCHS
 from kerntune.optimizers.ppo.tactician import SHIPPED
 
 LINES = Cube((Axis(),) * 6)
@@ -100,10 +101,69 @@ def test_what_cannot_learn_within_the_budget_is_said():
 
     note = Ppo(Task(MIXED, trials=20, options=options)).note
 
-    assert "n_steps 2048 is more than the 20 trials" in note
+    assert "n_steps 2048 needs more than the 20 trials" in note
     assert "total_timesteps 100000" in note
     assert "batch_size 4096" in note
     assert Ppo(Task(MIXED, trials=20)).note == ""
+
+
+@pytest.mark.parametrize(("n_steps", "starts", "learns"), [(20, 0, False), (19, 0, True), (17, 3, False)])
+def test_the_last_update_must_be_followed_by_a_trial(n_steps, starts, learns):
+    """What is learnt after the last trial is of no use, and starting points teach the policy nothing."""
+    task = Task(LINES, ((0.2,) * 6,) * starts, trials=20, options={"n_steps": n_steps, "learning_rate": 0.01})
+    shipped = load(SHIPPED, FEATURES)
+
+    searched = told(task, lambda p: p[0], 20)
+
+    assert any(not np.array_equal(searched.weights[name], shipped[name]) for name in shipped) is learns
+    assert ("the policy is used as it is" in searched.note) is not learns
+
+
+def test_a_policy_that_will_not_be_saved_is_said(tmp_path):
+    """The file is written after an update, and there is none."""
+    options = {"n_steps": 64, "save_policy": str(tmp_path / "mine.npz")}
+
+    assert "not saved" in Ppo(Task(MIXED, trials=20, options=options)).note
+
+
+@pytest.mark.parametrize("where", ["no/such/folder/mine.npz", ".", "/"])
+def test_a_place_where_no_policy_can_be_saved_is_told_before_the_first_trial(tmp_path, where):
+    """Not after the first update, in the midst of a study."""
+    with pytest.raises(InputError, match="cannot save the policy"):
+        Ppo(Task(MIXED, options={"save_policy": str(tmp_path / where)}))
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_policy_that_is_there_stays_until_there_is_a_better_one(tmp_path):
+    """Trying whether it can be saved leaves no trace."""
+    path = tmp_path / "mine.npz"
+    path.write_bytes(b"precious")
+
+    Ppo(Task(MIXED, options={"save_policy": str(path)}))
+
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"precious", [path])
+
+
+def test_learning_does_not_eat_the_time_of_the_study():
+    """So many epochs are cut, and it is said: a gradient step takes a millisecond."""
+    options = {"n_steps": 2, "n_epochs": 10**12}
+
+    searched = told(Task(LINES, trials=20, options=options), lambda p: p[0], 3)
+
+    assert searched._adam._steps == MOST_EPOCHS
+    assert f"n_epochs 1000000000000 is cut to {MOST_EPOCHS}" in searched.note
+
+
+@pytest.mark.parametrize(
+    "options", [{"ent_coef": 1e308}, {"n_steps": 2, "policy": ""}, {"save_policy": "a\0b"}]
+)
+def test_options_that_no_policy_survives_are_refused(options):
+    """Gradients that overflow make weights that are no numbers; a name that is empty is no file."""
+    with pytest.raises(PlanError) as caught:
+        Ppo(Task(MIXED, options=options))
+
+    assert [fault.field for fault in caught.value.faults] == list(options)[-1:]
 
 
 def test_a_policy_is_saved_while_it_learns_and_continued(tmp_path):

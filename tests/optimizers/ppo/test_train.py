@@ -45,6 +45,27 @@ def test_training_keeps_a_checkpoint_and_can_be_continued(tmp_path, capsys):
     assert load(first, FEATURES).keys() == load(second, FEATURES).keys()
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["no/such/folder/mine.npz"], "cannot save the policy"),
+        (["mine.npz", "--policy", "absent.npz"], "cannot read the policy"),
+        (["mine.npz", "--iterations", "0"], "--iterations"),
+        (["mine.npz", "--seed", "-1"], "--seed"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before_training(tmp_path, monkeypatch, capsys, words, told):
+    """In words, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+
+    assert caught.value.code == 2
+    assert told in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_replayed_study_is_highest_where_its_trials_were():
     """The surface made of trials knows good places from bad ones, words included."""
     known = replayed(CUBE, trials(), batch=2)

@@ -1,6 +1,9 @@
 """The net: one small perceptron shared by all slots, which see each other through their mean; numpy only."""
 
-from collections.abc import Mapping
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -115,12 +118,32 @@ def save(weights: Weights, path: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.partial")
-    try:
+    with _beside(path) as beside:
         with beside.open("wb") as file:
             # mypy takes the names for savez's own options
             np.savez_compressed(file, **{name: part.astype(np.float32) for name, part in weights.items()})  # type: ignore[arg-type]
         beside.replace(path)
+
+
+def check_place(path: Path) -> None:
+    """Does nothing where a policy can be saved to a file; what is there already stays.
+
+    Raises:
+        InputError: it cannot.
+    """
+    with _beside(path) as beside:
+        beside.touch()
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Gives the name of the file that becomes a policy, which is gone after the block if it did not."""
+    beside = path.parent / f".{path.name}.partial"
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        yield beside
+        beside.unlink(missing_ok=True)
     except OSError as error:
         msg = f"cannot save the policy to {path}: {error.strerror}"
         raise InputError(msg, hint="name a file in a directory that you may write to") from error

@@ -99,9 +99,10 @@ class Ppo:
         self._learnt_from = 0
         self._adam = net.Adam(self._options.learning_rate)
         self.weights = net.load(Path(self._options.policy) if self._options.policy else SHIPPED, FEATURES)
-        self.note = (
-            "; ".join(["optimizer ppo", *said]) if (said := doubts(self._options, task.trials)) else ""
-        )
+        if self._options.save_policy:
+            net.check_place(Path(self._options.save_policy))
+        said = doubts(self._options, task.trials, len(task.start))
+        self.note = "; ".join(["optimizer ppo", *said]) if said else ""
 
     def ask(self) -> Point:
         """Returns the next starting point, then points that the policy draws."""
@@ -152,7 +153,7 @@ class Ppo:
     def _learn(self) -> None:
         """Updates the policy from the steps since the last update, and saves it where it was asked to."""
         options = self._options
-        rates = Rates(options.n_epochs, options.batch_size, options.gamma, entropy=options.ent_coef)
+        rates = Rates(options.epochs, options.batch_size, options.gamma, entropy=options.ent_coef)
         rollout = self._rollout(rates)
         self._learnt_from += len(self._steps)
         self._steps = []

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from kerntune.encoding import Cube, Point
+from kerntune.errors import InputError
 from kerntune.optimizers.ppo import net
 from kerntune.optimizers.ppo.layout import Layout
 from kerntune.optimizers.ppo.learning import Rates, update
@@ -110,8 +111,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--iterations", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
+    if options.iterations < 1 or options.seed < 0:
+        parser.error("--iterations begin at 1, and --seed at 0")
+    try:
+        net.check_place(options.out)
+        weights = begun(options.policy, options.seed)
+    except InputError as error:
+        parser.error(f"{error} ({error.hint})")
     best = -np.inf
-    for made in trained(begun(options.policy, options.seed), simulated, options.iterations, options.seed):
+    for made in trained(weights, simulated, options.iterations, options.seed):
         kept = sum(made.held_out) > best
         if kept:
             best = sum(made.held_out)

@@ -15,20 +15,24 @@ from pathlib import Path
 
 BLOCK = 1 << 20
 PAGE = mmap.PAGESIZE
+LOADED = 64  # pages for each that is read at random: twice what the kernel's usual readahead loads with it
 READ = 1 << 16  # half the kernel's usual readahead, so that reading ahead matters
 
 Operations = Callable[[Path, dict[str, str]], Iterator[int]]
-"""One operation after the other, each giving the bytes it moved."""
+"""One operation after the other, each giving the bytes it moved; a 0 before them, when all is ready."""
 
 
 def main(pattern: str, *settings: str) -> None:
     """Makes the file, or plays a pattern for a while and prints the figures."""
     options = dict(setting.split("=", 1) for setting in settings)
     path = Path(options["path"])
-    if pattern == "make":
-        make(path, int(options["size_mib"]))
-    else:
-        measure(PATTERNS[pattern](path, options), float(options["duration_s"]))
+    try:
+        if pattern == "make":
+            make(path, int(options["size_mib"]))
+        else:
+            measure(PATTERNS[pattern](path, options), float(options["duration_s"]))
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror}")
 
 
 def make(path: Path, size_mib: int) -> None:
@@ -49,6 +53,7 @@ def make(path: Path, size_mib: int) -> None:
 
 def measure(operations: Iterator[int], duration_s: float) -> None:
     """Carries out operations until the time is up, or there are none left, and prints the figures."""
+    next(operations)
     latencies_s: list[float] = []
     moved = 0
     began = now = time.monotonic()
@@ -70,7 +75,11 @@ def fsync(path: Path, options: dict[str, str]) -> Iterator[int]:
     block = os.urandom(int(options["write_kib"]) << 10)
     writes = int(options["writes_per_fsync"])
     limit = int(options["size_mib"]) * BLOCK
-    with path.open("wb", buffering=0) as file:
+    with path.open("w+b", buffering=0) as file:
+        file.write(block)
+        drop(file.fileno())  # on a file system in memory an fsync does nothing
+        file.seek(0)
+        yield 0
         while True:
             if file.tell() + writes * len(block) > limit:
                 file.seek(0)
@@ -85,18 +94,23 @@ def sequential(path: Path, options: dict[str, str]) -> Iterator[int]:  # noqa: A
     with path.open("r+b", buffering=0) as file:
         drop(file.fileno())
         buffer = bytearray(READ)
+        yield 0
         while count := file.readinto(buffer):
             yield count
 
 
 def at_random(path: Path, options: dict[str, str]) -> Iterator[int]:  # noqa: ARG001 - like the others
-    """Reads a page at random places of the mapped file, as databases that map their files do."""
+    """Reads a page at random places of the mapped file, as databases that map their files do.
+
+    It ends while most of the file is not in memory yet: afterwards it would measure memory.
+    """
     with path.open("r+b", buffering=0) as file:
         drop(file.fileno())
         generator = random.Random(1)  # noqa: S311 - the same places in every run
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
             pages = len(memory) // PAGE
-            while True:
+            yield 0
+            for _ in range(max(1, pages // LOADED)):
                 start = generator.randrange(pages) * PAGE
                 yield len(memory[start : start + PAGE])
 

@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Iterator
 
 WORKERS = 2
-PREPARED = 20_000  # requests of a worker, made before the clock starts and sent in turn
+PREPARED = 20_000  # requests, made before the clock starts and sent in turn, each connection from its own on
 FILL_AT_ONCE = 1000
 HEAD = struct.Struct("=Qdd")
 END = b"END\r\n"
@@ -28,15 +28,21 @@ def main(*settings: str) -> None:
     options = dict(setting.split("=", 1) for setting in settings)
     load = Load(options)
     load.fill()
-    ends = [start(load, number) for number in range(WORKERS)]
-    reports = [report(end) for end in ends]
-    count = sum(done for done, _, _, _ in reports)
-    seconds = max(ended for _, _, ended, _ in reports) - min(began for _, began, _, _ in reports)
-    latencies = sorted(latency for *_, found in reports for latency in found)
+    count, seconds, latencies = measured(load)
     if not latencies:
         sys.exit("not one answer in time")
     print(f"requests: {count / seconds!r}")  # noqa: T201
     print(f"p99_latency: {latencies[math.ceil(0.99 * len(latencies)) - 1] * 1e3!r}")  # noqa: T201
+
+
+def measured(load: "Load") -> tuple[int, float, list[float]]:
+    """Returns how many requests were answered in how many seconds, and the latencies in order."""
+    prepared = list(load.requests(1))  # before the processes are there: they begin together
+    ends = [start(load, prepared, number) for number in range(WORKERS)]
+    reports = [report(end) for end in ends]
+    count = sum(done for done, _, _, _ in reports)
+    seconds = max(ended for _, _, ended, _ in reports) - min(began for _, began, _, _ in reports)
+    return count, seconds, sorted(latency for *_, found in reports for latency in found)
 
 
 class Load:
@@ -48,8 +54,12 @@ class Load:
         self.keys_at_once = int(options["keys_at_once"])
         self.value = b"x" * int(options["value_bytes"])
         self.writes = 0.1 if options["ratio"] == "mixed" else 0.0
-        self.connections = max(1, int(options["clients"]) // WORKERS)
+        self.clients = int(options["clients"])
         self.duration_s = float(options["duration_s"])
+
+    def connections(self, number: int) -> int:
+        """Returns how many of the clients a worker plays."""
+        return (self.clients + number) // WORKERS
 
     def fill(self) -> None:
         """Stores every key, and waits until the server has taken in all of them."""
@@ -77,10 +87,10 @@ class Load:
                 asked = b" ".join(b"key:%012d" % key for key in keys)
                 yield b"get " + asked + b"\r\n", self.keys_at_once * entry + len(END)
 
-    def work(self, number: int) -> bytes:
+    def work(self, prepared: list[tuple[bytes, int]], number: int) -> bytes:
         """Asks until the time is up; returns how often, from when to when, and the latencies."""
-        prepared = list(self.requests(number))
-        lines = [Line(self.peer, prepared, place) for place in range(self.connections)]
+        places = range(number, self.connections(number) * WORKERS, WORKERS)
+        lines = [Line(self.peer, prepared, place) for place in places]
         by_descriptor = {line.socket.fileno(): line for line in lines}
         latencies = array("d")
         with select.epoll() as ready:
@@ -108,7 +118,7 @@ class Line:
         self.socket = socket.create_connection(peer)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.prepared = prepared
-        self.next = place * 997
+        self.next = place * 997  # prime to their number: no two connections begin with the same
         self.asked_at = 0.0
         self.awaited = 0
 
@@ -131,7 +141,7 @@ class Line:
         return True
 
 
-def start(load: Load, number: int) -> int:
+def start(load: Load, prepared: list[tuple[bytes, int]], number: int) -> int:
     """Starts a worker; returns the file descriptor on which it will report."""
     end, report = os.pipe()
     if os.fork():
@@ -140,7 +150,7 @@ def start(load: Load, number: int) -> int:
     status = 1
     try:
         with os.fdopen(report, "wb") as file:
-            file.write(load.work(number))
+            file.write(load.work(prepared, number))
         status = 0
     except OSError as error:
         sys.stderr.write(f"{error}\n")

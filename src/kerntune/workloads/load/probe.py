@@ -8,7 +8,7 @@ import math
 import sys
 import threading
 import time
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
 
 TIMEOUT_S = 30.0
@@ -77,13 +77,25 @@ class Probe:
             self.connection.close()
 
     def ask(self) -> None:
-        """Asks once, and reads the whole answer."""
-        self.connection.request("GET", self.path, headers={"User-Agent": "kerntune"})
-        answer = self.connection.getresponse()
-        answer.read()
+        """Asks once, and reads the whole answer; again where the service had closed an idle connection."""
+        kept = self.connection.sock is not None
+        try:
+            answer = self.exchange()
+        except (ConnectionResetError, BrokenPipeError):
+            if not kept:
+                raise
+            self.connection.close()
+            answer = self.exchange()
         if answer.status not in OK:
             msg = f"the answer was {answer.status} {answer.reason}"
             raise ConnectionError(msg)
+
+    def exchange(self) -> HTTPResponse:
+        """Sends the request, and returns its answer, read to the end."""
+        self.connection.request("GET", self.path, headers={"User-Agent": "kerntune"})
+        answer = self.connection.getresponse()
+        answer.read()
+        return answer
 
 
 if __name__ == "__main__":
