@@ -147,7 +147,7 @@ def test_rollouts_that_cannot_learn_are_told(here: Settings, steps: float, n_ste
     config = {**CONFIG, "target": "netns", "training_config": training}
     result = kerntune.optimize_os_parameters(config, dry_run=True, here=here)
 
-    assert any(f"n_steps {n_steps} is more than the" in note for note in result["notes"])
+    assert any(f"n_steps {n_steps} needs more than the" in note for note in result["notes"])
 
 
 def test_the_dashboard_of_a_file_is_asked_for_with_the_same_words(here: Settings, tmp_path: Path):

@@ -122,13 +122,12 @@ class Warden:
         if pid not in self._runners:
             return
         self._runners.discard(pid)
-        if not self._children.is_living(pid):
-            programs.end_tree(os.getpid(), spare=self._runners)  # somebody killed it: what it ran is ours now
-            return
         try:
-            programs.end_tree(pid)
+            if self._children.is_living(pid):
+                programs.end_tree(pid)
         finally:
             self._children.end({pid})
+        programs.end_tree(os.getpid(), spare=self._runners)  # of one that somebody killed: it is ours now
 
     def _end_all(self) -> None:
         for pid in list(self._runners):
