@@ -85,6 +85,22 @@ def test_huge_pages_are_tried_on_a_table_in_memory(here: Settings):
     assert "mm.transparent_hugepage.enabled" in run.setup.present
 
 
+def test_a_sentence_about_networks_can_be_tuned_here_as_well(here: Settings):
+    """The sandbox's own options go with the sandbox; the hosts are one, which reaches itself."""
+    plan = make_plan("many short connections", Wishes(target="host"))
+    assert plan.target_options == {}
+
+    with tuning(replace(shortened(plan, duration_s=0.3), picks=plan.picks[:1]), here) as study:
+        for _ in study:
+            pass
+
+    run = run_of(here, study.run_id)
+    assert run.result is not None, run.reason
+    assert run.result.ending is not Ending.FAILURES
+    assert run.result.baseline is not None
+    assert run.result.baseline > 1  # connections a second
+
+
 def test_postgresql_goes_from_nothing_to_a_verdict(here: Settings):
     """Its own cluster is made, started for every run, and gone afterwards."""
     plan = make_plan("optimize this system for a PostgreSQL database", Wishes(target="host"))

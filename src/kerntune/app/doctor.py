@@ -133,10 +133,12 @@ def _state(here: Settings) -> Finding:
 
 
 def _leftovers(here: Settings) -> Finding:
-    lines = list(applied_lines(applied_now(here)))
+    found = applied_now(here)
+    lines = list(applied_lines(found))
     if not lines:
         return Finding("applied now", "nothing: every knob is as the machine has it")
-    return Finding("applied now", "\n      ".join(lines), good=False, remedy="kerntune undo")
+    remedy = "sudo kerntune status" if any(entry.header is None for entry in found) else "kerntune undo"
+    return Finding("applied now", "\n      ".join(lines), good=False, remedy=remedy)
 
 
 def _gp() -> Finding:

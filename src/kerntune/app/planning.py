@@ -67,7 +67,7 @@ def make_plan(goal: str, wishes: Wishes | None = None, *, planner: str = "rules"
 def wished(plan: Plan, wishes: Wishes) -> Plan:
     """Returns a plan with the user's wishes put in, checked as a plan file is.
 
-    Options of an optimizer that is not wanted go with it.
+    Options of a target or an optimizer that is not wanted go with it.
 
     Raises:
         PlanError: every fault of the plan as it is wished.
@@ -80,9 +80,11 @@ def wished(plan: Plan, wishes: Wishes) -> Plan:
             msg = f"a policy is of the optimizer ppo, not of {optimizer}"
             raise InputError(msg, hint="leave the policy or the optimizer out")
         options["policy"] = str(wishes.policy)
+    target = wishes.target or plan.target
     plan = replace(
         plan,
-        target=wishes.target or plan.target,
+        target=target,
+        target_options=plan.target_options if target == plan.target else {},
         optimizer=optimizer,
         optimizer_options=options,
         seed=plan.seed if wishes.seed is None else wishes.seed,
