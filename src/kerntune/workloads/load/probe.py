@@ -8,6 +8,7 @@ import math
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
 
@@ -21,13 +22,12 @@ def main(*settings: str) -> None:
     clients = int(options["clients"])
     rate, duration_s = float(options["rate"]), float(options["duration_s"])
     began = time.monotonic()
-    probes = [Probe(options["url"], began + duration_s) for _ in range(clients)]
-    threads = [
-        threading.Thread(
-            target=probe.work, args=(began + number / rate if rate else 0.0, clients / rate if rate else 0.0)
-        )
-        for number, probe in enumerate(probes)
-    ]
+    probes = [Probe(options["url"]) for _ in range(clients)]
+    total = math.ceil(round(rate * duration_s, 6))
+    threads = []
+    for first, probe in enumerate(probes):
+        dues = paced(began, range(first, total, clients), rate) if rate else at_once(began + duration_s)
+        threads.append(threading.Thread(target=probe.work, args=(dues,)))
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -35,7 +35,19 @@ def main(*settings: str) -> None:
     failures = [probe.failure for probe in probes if probe.failure]
     if failures:
         sys.exit(failures[0])
-    show(sorted(latency for probe in probes for latency in probe.latencies), time.monotonic() - began)
+    seconds = max(duration_s, time.monotonic() - began)  # the last one's turn lasts to the end
+    show(sorted(latency for probe in probes for latency in probe.latencies), seconds)
+
+
+def paced(began: float, numbers: Iterable[int], rate: float) -> Iterator[float]:
+    """Yields when requests of these numbers are due; sums of steps would drift by what floats round."""
+    return (began + number / rate for number in numbers)
+
+
+def at_once(until: float) -> Iterator[float]:
+    """Yields the present until the time is up."""
+    while (now := time.monotonic()) < until:
+        yield now
 
 
 def show(latencies: list[float], seconds: float) -> None:
@@ -49,28 +61,23 @@ def show(latencies: list[float], seconds: float) -> None:
 
 
 class Probe:
-    """One client with a connection that is kept, until the time is up."""
+    """One client with a connection that is kept."""
 
-    def __init__(self, url: str, until: float) -> None:
+    def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self.connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
         self.path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self.until = until
         self.latencies: list[float] = []
         self.failure = ""
 
-    def work(self, due: float, every_s: float) -> None:
-        """Asks when a request is due, or at once where no pace is set."""
+    def work(self, dues: Iterable[float]) -> None:
+        """Asks when each request is due; a latency begins then, whenever it could be sent."""
         try:
-            while True:
-                begins = due or time.monotonic()
-                if begins >= self.until:
-                    return
-                time.sleep(max(0.0, begins - time.monotonic()))
+            for due in dues:
+                time.sleep(max(0.0, due - time.monotonic()))
                 self.ask()
-                self.latencies.append(time.monotonic() - begins)
-                due += every_s
+                self.latencies.append(time.monotonic() - due)
         except (OSError, HTTPException) as error:
             self.failure = f"no answer: {error or type(error).__name__}"
         finally:
