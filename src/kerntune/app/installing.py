@@ -67,7 +67,8 @@ def removed(*, root: Path = ROOT) -> Iterator[str]:
             msg = f"cannot remove {path}: {error.strerror}"
             raise TargetError(msg, hint="run it as root: sudo kerntune setup --remove") from error
         yield f"removed {path}"
-        with suppress(OSError):  # a folder of drop-ins in which there is something else
-            path.parent.rmdir()
+        if path.parent.suffix == ".d":
+            with suppress(OSError):  # there are other drop-ins in it
+                path.parent.rmdir()
     if len(found) > 1:
         yield from ("now run:", "  systemctl daemon-reload")
