@@ -15,7 +15,6 @@ import pytest
 from pyroute2 import IPRoute
 
 from kerntune.app import Settings, run_of, tuning
-from kerntune.catalog import load
 from kerntune.errors import HandError
 from kerntune.hand.client import Hand
 from kerntune.model.plan import Budget, Direction, Objective, Pick, Plan, WorkloadChoice
@@ -227,6 +226,3 @@ def test_a_disks_queue_is_as_before_whichever_scheduler_was_tried(tmp_path: Path
             path.write_text(text)
 
     assert shown(queue) == whole
-    assert {
-        knob for knob in load().knobs if ".iosched." in knob
-    }  # they are in the catalogue, to be remembered

@@ -12,7 +12,7 @@ import kerntune
 from kerntune.app import Settings, Wishes, applied_now, make_plan, run_of, tuning
 from kerntune.model.plan import Budget, Plan, WorkloadChoice
 from kerntune.model.trial import Ending
-from kerntune.store import RunState
+from kerntune.store import Run, RunState
 
 pytestmark = [
     pytest.mark.root,
@@ -66,20 +66,26 @@ def shortened(plan: Plan, **options: object) -> Plan:
     return replace(plan, workload=workload, budget=Budget(trials=1, time_s=90.0), target="host")
 
 
+def carried_out(plan: Plan, here: Settings) -> Run:
+    """The stored run of a whole study that measured something, whatever it found."""
+    with tuning(plan, here) as study:
+        assert study.outlook.is_felt
+        for _ in study:
+            pass
+    run = run_of(here, study.run_id)
+    assert run.state is RunState.DONE, run.reason
+    assert run.result is not None
+    assert run.result.ending is not Ending.FAILURES
+    return run
+
+
 def test_huge_pages_are_tried_on_a_table_in_memory(here: Settings):
     """From the sentence to a verdict, whatever it is: a test machine is no place for a claim."""
     plan = make_plan("random reads over a big in-memory table", Wishes(target="host"))
     assert plan.workload.name == "memory"
 
-    with tuning(shortened(plan, table_mib=64, duration_s=0.2), here) as study:
-        assert study.outlook.is_felt
-        for _ in study:
-            pass
+    run = carried_out(shortened(plan, table_mib=64, duration_s=0.2), here)
 
-    run = run_of(here, study.run_id)
-    assert run.state is RunState.DONE
-    assert run.result is not None
-    assert run.result.ending is not Ending.FAILURES
     assert run.result.baseline is not None
     assert run.result.baseline > 1000  # accesses a second, of a real table
     assert "mm.transparent_hugepage.enabled" in run.setup.present
@@ -90,13 +96,8 @@ def test_a_sentence_about_networks_can_be_tuned_here_as_well(here: Settings):
     plan = make_plan("many short connections", Wishes(target="host"))
     assert plan.target_options == {}
 
-    with tuning(replace(shortened(plan, duration_s=0.3), picks=plan.picks[:1]), here) as study:
-        for _ in study:
-            pass
+    run = carried_out(replace(shortened(plan, duration_s=0.3), picks=plan.picks[:1]), here)
 
-    run = run_of(here, study.run_id)
-    assert run.result is not None, run.reason
-    assert run.result.ending is not Ending.FAILURES
     assert run.result.baseline is not None
     assert run.result.baseline > 1  # connections a second
 
@@ -106,13 +107,8 @@ def test_postgresql_goes_from_nothing_to_a_verdict(here: Settings):
     plan = make_plan("optimize this system for a PostgreSQL database", Wishes(target="host"))
     assert plan.workload.name == "pgbench"
 
-    with tuning(shortened(plan, scale=1, clients=2, duration_s=1.0), here) as study:
-        for _ in study:
-            pass
+    run = carried_out(shortened(plan, scale=1, clients=2, duration_s=1.0), here)
 
-    run = run_of(here, study.run_id)
-    assert run.result is not None, run.reason
-    assert run.result.ending is not Ending.FAILURES
     assert run.result.baseline is not None
     assert run.result.baseline > 1  # transactions a second
     left = subprocess.run(["pgrep", "-f", "/kerntune-.*pgbench"], capture_output=True, check=False)
